@@ -11,7 +11,6 @@ import (
 
 import (
 	context "context"
-	api "go-micro.dev/v4/api"
 	client "go-micro.dev/v4/client"
 	server "go-micro.dev/v4/server"
 )
@@ -22,16 +21,9 @@ var _ = fmt.Errorf
 var _ = math.Inf
 
 // Reference imports to suppress errors if they are not otherwise used.
-var _ api.Endpoint
 var _ context.Context
 var _ client.Option
 var _ server.Option
-
-// Api Endpoints for Storage service
-
-func NewStorageEndpoints() []*api.Endpoint {
-	return []*api.Endpoint{}
-}
 
 // Client API for Storage service
 
