@@ -1,0 +1,95 @@
+package plugins
+
+import (
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Child is a running service's view of itself and of who runs it. It is safe for
+// concurrent use.
+type Child struct {
+	declaration Declaration
+	launch      Launch
+	supervised  bool
+	log         *logrus.Entry
+
+	mu        sync.Mutex
+	inherited map[string]net.Listener
+
+	readyOnce sync.Once
+	ready     chan struct{} // closed by Ready, after nodes is set
+	nodes     []Registration
+}
+
+func newChild(s Service, launch Launch, supervised bool, inherited map[string]net.Listener) *Child {
+	log := s.Log
+	if log == nil {
+		log = logrus.New()
+		log.SetFormatter(&logrus.JSONFormatter{})
+	}
+	return &Child{
+		declaration: s.Declaration,
+		launch:      launch,
+		supervised:  supervised,
+		log:         log.WithFields(logrus.Fields{"service": s.Name, "instance": launch.Instance}),
+		inherited:   inherited,
+		ready:       make(chan struct{}),
+	}
+}
+
+// Service returns the service's name, such as "webdav".
+func (c *Child) Service() string { return c.declaration.Name }
+
+// Version returns the service's version as declared.
+func (c *Child) Version() string { return c.declaration.Version }
+
+// Instance returns the instance's name, such as "webdav-1". It stays the same over restarts.
+func (c *Child) Instance() string { return c.launch.Instance }
+
+// Supervised tells whether a supervisor started this process.
+func (c *Child) Supervised() bool { return c.supervised }
+
+// Log returns the service's logger.
+func (c *Child) Log() *logrus.Entry { return c.log }
+
+// Socket returns the declared socket of that name.
+func (c *Child) Socket(name string) (Socket, error) {
+	for _, socket := range c.declaration.Sockets {
+		if socket.Name == name {
+			return socket, nil
+		}
+	}
+	return Socket{}, fmt.Errorf("service %s declares no socket %q", c.declaration.Name, name)
+}
+
+// Listener returns the listening socket of that name: the inherited one, or when
+// nobody passed it, one that is bound now. Each can be taken once.
+func (c *Child) Listener(name string) (net.Listener, error) {
+	socket, err := c.Socket(name)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if listener, ok := c.inherited[name]; ok {
+		delete(c.inherited, name)
+		return listener, nil
+	}
+	if c.supervised {
+		return nil, fmt.Errorf("socket %q of %s was not passed by the supervisor", name, c.declaration.Name)
+	}
+	return Bind(socket)
+}
+
+// Ready says that requests are served, and under which registry nodes. Calls after
+// the first have no effect.
+func (c *Child) Ready(nodes ...Registration) {
+	c.readyOnce.Do(func() {
+		c.nodes = nodes
+		close(c.ready)
+		c.log.WithField("nodes", len(nodes)).Debug("ready")
+	})
+}

@@ -1,0 +1,160 @@
+package plugins
+
+import (
+	"context"
+	"fmt"
+	"net/rpc"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+)
+
+// Description is a child's answer to Describe: who it is.
+type Description struct {
+	Protocol    int
+	Service     string
+	Version     string
+	Instance    string
+	Incarnation string
+	Pid         int
+}
+
+// WaitReadyRequest bounds a WaitReady call.
+type WaitReadyRequest struct {
+	Timeout time.Duration
+}
+
+// ReadyReply lists the registry nodes that a ready child announces.
+type ReadyReply struct {
+	Nodes []Registration
+}
+
+// HealthRequest bounds a Health call.
+type HealthRequest struct {
+	Timeout time.Duration
+}
+
+// HealthReply is a child's own opinion of itself.
+type HealthReply struct {
+	Healthy bool
+	Message string // why not
+}
+
+// ShutdownRequest asks a child to drain and exit within Deadline.
+type ShutdownRequest struct {
+	Deadline time.Duration
+}
+
+// Empty is a call's or reply's missing content; net/rpc wants a type.
+type Empty struct{}
+
+// contract is the receiver that net/rpc exports: the child's end of the calls.
+type contract struct {
+	host *host
+}
+
+// Describe names the child. It answers at any time after the handshake.
+func (c *contract) Describe(_ Empty, reply *Description) error {
+	c.host.heard()
+	*reply = c.host.description()
+	return nil
+}
+
+// WaitReady blocks until the child is ready, or the time is over.
+func (c *contract) WaitReady(request WaitReadyRequest, reply *ReadyReply) error {
+	c.host.heard()
+	ctx, cancel := context.WithTimeout(context.Background(), request.Timeout)
+	defer cancel()
+	nodes, err := c.host.waitReady(ctx)
+	reply.Nodes = nodes
+	return err
+}
+
+// Health asks the service how it is.
+func (c *contract) Health(request HealthRequest, reply *HealthReply) error {
+	c.host.heard()
+	ctx, cancel := context.WithTimeout(context.Background(), request.Timeout)
+	defer cancel()
+	if err := c.host.health(ctx); err != nil {
+		reply.Message = err.Error()
+		return nil
+	}
+	reply.Healthy = true
+	return nil
+}
+
+// Shutdown starts draining and returns at once; the process exits when it has drained.
+func (c *contract) Shutdown(request ShutdownRequest, _ *Empty) error {
+	c.host.heard()
+	c.host.drain(request.Deadline)
+	return nil
+}
+
+// Remote is the supervisor's end of the calls. net/rpc knows no deadlines, so each
+// call returns when its context is done, and the late reply is dropped.
+type Remote struct {
+	client *rpc.Client
+}
+
+// Describe asks a child who it is.
+func (r *Remote) Describe(ctx context.Context) (Description, error) {
+	var reply Description
+	err := r.call(ctx, "Describe", Empty{}, &reply)
+	return reply, err
+}
+
+// WaitReady blocks until the child is ready or ctx, which must have a deadline, is done.
+func (r *Remote) WaitReady(ctx context.Context) ([]Registration, error) {
+	var reply ReadyReply
+	err := r.call(ctx, "WaitReady", WaitReadyRequest{Timeout: remaining(ctx)}, &reply)
+	return reply.Nodes, err
+}
+
+// Health asks a child how it is. An error means no answer, which is worse than a bad one.
+func (r *Remote) Health(ctx context.Context) (HealthReply, error) {
+	var reply HealthReply
+	err := r.call(ctx, "Health", HealthRequest{Timeout: remaining(ctx)}, &reply)
+	return reply, err
+}
+
+// Shutdown asks a child to drain within deadline. It does not wait for the exit.
+func (r *Remote) Shutdown(ctx context.Context, deadline time.Duration) error {
+	return r.call(ctx, "Shutdown", ShutdownRequest{Deadline: deadline}, &Empty{})
+}
+
+func (r *Remote) call(ctx context.Context, method string, request, reply any) error {
+	call := r.client.Go("Plugin."+method, request, reply, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+		if call.Error != nil {
+			return fmt.Errorf("%s: %w", method, call.Error)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: no answer: %w", method, context.Cause(ctx))
+	}
+}
+
+func remaining(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return DefaultReadyTimeout
+}
+
+// Binding is the contract in the form that go-plugin takes. A supervisor uses the
+// zero value: Client, of what Dispense returns, is a *Remote.
+type Binding struct {
+	host *host
+}
+
+// Server implements plugin.Plugin: the child's end.
+func (b *Binding) Server(*plugin.MuxBroker) (any, error) {
+	b.host.connected()
+	return &contract{host: b.host}, nil
+}
+
+// Client implements plugin.Plugin: the supervisor's end.
+func (*Binding) Client(_ *plugin.MuxBroker, client *rpc.Client) (any, error) {
+	return &Remote{client: client}, nil
+}

@@ -1,0 +1,101 @@
+package plugins
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+)
+
+// ProtocolVersion is the version of the contract between supervisor and child. It
+// grows when a call changes its meaning; added calls and fields do not change it.
+const ProtocolVersion = 1
+
+// DispenseName is the name under which go-plugin dispenses the contract.
+const DispenseName = "service"
+
+// Handshake tells a supervised child from a program started by hand. The cookie is
+// not a secret: it is go-plugin's guard against running a plugin by mistake.
+var Handshake = plugin.HandshakeConfig{
+	ProtocolVersion:  ProtocolVersion,
+	MagicCookieKey:   "OCIS_CHILD",
+	MagicCookieValue: "d1f0b4a7-supervised",
+}
+
+// The environment of a child. LISTEN_FDS and LISTEN_FDNAMES follow the convention of
+// sd_listen_fds(3): descriptors from 3 on, names separated by colons. The main
+// socket's empty name travels as mainSocketName, since systemd gives an empty name no meaning.
+const (
+	envInstance    = "OCIS_CHILD_INSTANCE"
+	envIncarnation = "OCIS_CHILD_INCARNATION"
+	envOrphanGrace = "OCIS_CHILD_ORPHAN_GRACE"
+	envListenFDs   = "LISTEN_FDS"
+	envListenNames = "LISTEN_FDNAMES"
+
+	mainSocketName = "main"
+)
+
+// DefaultOrphanGrace is how long a child serves on without hearing from a supervisor.
+const DefaultOrphanGrace = 2 * time.Minute
+
+// Launch is what a supervisor tells a child through its environment.
+type Launch struct {
+	Instance    string        // "webdav-1"
+	Incarnation string        // unique for each start of a process
+	OrphanGrace time.Duration // 0: DefaultOrphanGrace
+	SocketNames []string      // of the inherited descriptors, from 3 on
+}
+
+// Environ returns the variables that carry l, to be appended to the child's environment.
+func (l Launch) Environ() []string {
+	names := make([]string, len(l.SocketNames))
+	for i, name := range l.SocketNames {
+		names[i] = name
+		if name == "" {
+			names[i] = mainSocketName
+		}
+	}
+	if l.OrphanGrace == 0 {
+		l.OrphanGrace = DefaultOrphanGrace
+	}
+	return []string{
+		envInstance + "=" + l.Instance,
+		envIncarnation + "=" + l.Incarnation,
+		envOrphanGrace + "=" + l.OrphanGrace.String(),
+		fmt.Sprintf("%s=%d", envListenFDs, len(names)),
+		envListenNames + "=" + strings.Join(names, ":"),
+	}
+}
+
+// launchFromEnvironment is the other end of Environ. It removes the variables, so that
+// programs which the child starts do not take themselves for children.
+func launchFromEnvironment() Launch {
+	l := Launch{
+		Instance:    os.Getenv(envInstance),
+		Incarnation: os.Getenv(envIncarnation),
+	}
+	if grace, err := time.ParseDuration(os.Getenv(envOrphanGrace)); err == nil && grace > 0 {
+		l.OrphanGrace = grace
+	} else {
+		l.OrphanGrace = DefaultOrphanGrace
+	}
+	if names := os.Getenv(envListenNames); names != "" {
+		l.SocketNames = strings.Split(names, ":")
+		for i, name := range l.SocketNames {
+			if name == mainSocketName {
+				l.SocketNames[i] = ""
+			}
+		}
+	}
+	for _, name := range []string{envInstance, envIncarnation, envOrphanGrace, envListenFDs, envListenNames} {
+		os.Unsetenv(name)
+	}
+	return l
+}
+
+// supervised tells whether a supervisor started this process.
+func supervised() bool {
+	return os.Getenv(Handshake.MagicCookieKey) == Handshake.MagicCookieValue
+}

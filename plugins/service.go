@@ -1,0 +1,83 @@
+package plugins
+
+import (
+	"context"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Defaults of a Declaration's durations.
+const (
+	DefaultReadyTimeout = 30 * time.Second
+	DefaultStopGrace    = 10 * time.Second
+)
+
+// RestartPolicy says what an unasked exit of a child leads to.
+type RestartPolicy string
+
+// The restart policies. The zero value means RestartAlways.
+const (
+	RestartAlways    RestartPolicy = "always"     // whatever the exit code
+	RestartOnFailure RestartPolicy = "on-failure" // unless it exited with code 0
+	RestartNever     RestartPolicy = "never"
+)
+
+// Socket is a listening socket that a service wants to have bound for it.
+type Socket struct {
+	// Name tells a service's sockets apart; the main one has the empty name.
+	Name string
+	// Network is "unix" or "tcp".
+	Network string
+	// Address is a path (unix) or host:port (tcp).
+	Address string
+}
+
+// Declaration is what must be known of a service before it runs.
+type Declaration struct {
+	Name    string
+	Version string
+	Summary string // one line for people
+
+	// Needs names the services that must be ready before this one starts.
+	Needs []string
+	// Sockets are bound before the first start and stay bound while children come and go.
+	Sockets []Socket
+
+	Restart RestartPolicy // default RestartAlways
+	// Essential: when the service fails for good, the whole runtime shuts down.
+	Essential bool
+	// Singleton: two incarnations must never run at the same time.
+	Singleton bool
+
+	// ReadyTimeout bounds the time from start to ready; 0 means DefaultReadyTimeout.
+	ReadyTimeout time.Duration
+	// StopGrace bounds draining; 0 means DefaultStopGrace.
+	StopGrace time.Duration
+}
+
+// Service is a declaration with the code behind it.
+type Service struct {
+	Declaration
+
+	// Run serves until ctx is done, then drains and returns nil. It calls child.Ready
+	// once requests are served. Returning while ctx is not done is a crash, with or
+	// without an error.
+	Run func(ctx context.Context, child *Child) error
+
+	// Health reports whether the service can do its work; its error is shown to
+	// people. It must honour ctx. nil: healthy as long as the process answers.
+	Health func(ctx context.Context) error
+
+	// Log is where the service logs. nil: JSON lines on standard error, level info.
+	Log *logrus.Logger
+}
+
+// Registration is one node of the go-micro registry: where a ready child is reached.
+type Registration struct {
+	Service  string            `json:"service"`
+	Version  string            `json:"version"`
+	NodeID   string            `json:"node_id"`
+	Address  string            `json:"address"` // "unix:/path" or host:port
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
