@@ -1,0 +1,123 @@
+// Package client is the Go client of the runtime's control API, and the types of that
+// API. The ocis commands are built on it; other programs may import it.
+//
+// It owns the JSON names, which are a contract: scripts depend on them. It leaves to
+// the caller what to print, and to package control what the calls do.
+package client
+
+import "time"
+
+// Status is the state of a service instance.
+type Status string
+
+// The states of an instance.
+const (
+	StatusStarting  Status = "starting"  // its process runs, or waits for what it needs
+	StatusReady     Status = "ready"     // it serves
+	StatusUnhealthy Status = "unhealthy" // it runs, and says or shows that it cannot serve
+	StatusStopping  Status = "stopping"  // it was asked to stop and drains
+	StatusStopped   Status = "stopped"   // it does not run, and nobody wants it to
+	StatusBackoff   Status = "backoff"   // it crashed, and is started again at NextStart
+	StatusFailed    Status = "failed"    // it crashed, and is not started again
+)
+
+// Instance is one process of a service: a row of `ocis list`.
+type Instance struct {
+	Service       string     `json:"service"`
+	Instance      string     `json:"instance"`
+	Status        Status     `json:"status"`
+	Pid           int        `json:"pid"` // 0: no process
+	Incarnation   string     `json:"incarnation,omitempty"`
+	Restarts      int        `json:"restarts"` // starts after the first, since the runtime started
+	UptimeSeconds float64    `json:"uptime_seconds"`
+	Isolated      bool       `json:"isolated"`
+	Node          string     `json:"node"` // the machine
+	RSSBytes      uint64     `json:"rss_bytes"`
+	PSSBytes      uint64     `json:"pss_bytes"` // 0: the kernel does not tell
+	CPUSeconds    float64    `json:"cpu_seconds"`
+	Message       string     `json:"message,omitempty"`    // why it is in this state, in one line
+	NextStart     *time.Time `json:"next_start,omitempty"` // backoff only
+	LastExit      *Exit      `json:"last_exit"`            // null: it never exited
+}
+
+// Exit is the record of a process that ended.
+type Exit struct {
+	Code          int       `json:"code"`   // -1: ended by a signal
+	Signal        string    `json:"signal"` // such as "SIGKILL"; empty: it exited
+	At            time.Time `json:"at"`
+	Message       string    `json:"message"` // one line: what happened
+	Pid           int       `json:"pid,omitempty"`
+	Incarnation   string    `json:"incarnation,omitempty"`
+	UptimeSeconds float64   `json:"uptime_seconds,omitempty"`
+	Expected      bool      `json:"expected,omitempty"` // the supervisor had asked for it
+	Decision      string    `json:"decision,omitempty"` // what the supervisor did next
+	LastLines     []string  `json:"last_lines,omitempty"`
+}
+
+// Service is one service in full: `ocis status`.
+type Service struct {
+	Name      string     `json:"name"`
+	Version   string     `json:"version"`
+	Summary   string     `json:"summary"`
+	Needs     []string   `json:"needs"`
+	NeededBy  []string   `json:"needed_by"`
+	Sockets   []Socket   `json:"sockets"`
+	Restart   string     `json:"restart"`
+	Essential bool       `json:"essential"`
+	LogPath   string     `json:"log_path"`
+	Instances []Instance `json:"instances"`
+	Exits     []Exit     `json:"exits"` // newest first
+	LogTail   []LogLine  `json:"log_tail"`
+}
+
+// Socket is a listening socket that the supervisor holds for a service.
+type Socket struct {
+	Name    string `json:"name"`
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Held    bool   `json:"held"`
+}
+
+// LogLine is one line of a service's log.
+type LogLine struct {
+	Service string `json:"service"`
+	Line    string `json:"line"`
+}
+
+// Event is something that happened to a service or to the runtime.
+type Event struct {
+	Sequence    uint64    `json:"sequence"`
+	At          time.Time `json:"at"`
+	Kind        string    `json:"kind"` // see the Event kinds
+	Service     string    `json:"service,omitempty"`
+	Instance    string    `json:"instance,omitempty"`
+	Incarnation string    `json:"incarnation,omitempty"`
+	Pid         int       `json:"pid,omitempty"`
+	Status      Status    `json:"status,omitempty"` // the state entered
+	Message     string    `json:"message,omitempty"`
+	Exit        *Exit     `json:"exit,omitempty"`
+}
+
+// Event kinds.
+const (
+	EventStatus  = "status"  // an instance entered Status
+	EventExit    = "exit"    // a process ended
+	EventRuntime = "runtime" // ready, stopping, …
+)
+
+// TreeNode says who needs whom.
+type TreeNode struct {
+	Service  string   `json:"service"`
+	Needs    []string `json:"needs"`
+	NeededBy []string `json:"needed_by"`
+	Status   Status   `json:"status"`
+}
+
+// Error is the body of every answer whose status is not 2xx.
+type Error struct {
+	Code    int    `json:"code"`  // HTTP status
+	Message string `json:"error"` // one line that says what to do
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
