@@ -1,0 +1,126 @@
+package registry
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/sirupsen/logrus"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+// The subjects of discovery. A follower says hello when it (re)connects; every
+// announcer answers with its document.
+const (
+	subjectDocument = "registry.document"
+	subjectHello    = "registry.hello"
+)
+
+// Announcer is a writer of the registry: it keeps one document and tells it to
+// everybody. It is safe for concurrent use. No call waits for NATS.
+type Announcer struct {
+	runDir string // empty: no snapshot is kept
+	log    *logrus.Entry
+
+	mu    sync.Mutex
+	conn  *nats.Conn
+	nodes map[string][]plugins.Registration // by instance
+	doc   Document
+}
+
+// NewAnnouncer returns the writer of that name. With a runDir it keeps the snapshot
+// there; only the supervisor, which holds the run directory's lock, passes one.
+func NewAnnouncer(writer, runDir string, log *logrus.Entry) *Announcer {
+	return &Announcer{
+		runDir: runDir,
+		log:    log,
+		nodes:  make(map[string][]plugins.Registration),
+		doc:    Document{Writer: writer},
+	}
+}
+
+// Publish announces through conn from now on, at each change and whenever a
+// follower asks. The caller keeps conn open for as long as it wants that.
+func (a *Announcer) Publish(conn *nats.Conn) error {
+	_, err := conn.Subscribe(subjectHello, func(*nats.Msg) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.announce()
+	})
+	if err != nil {
+		return err
+	}
+	conn.SetReconnectHandler(func(*nats.Conn) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.announce()
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.conn = conn
+	a.announce()
+	return nil
+}
+
+// Enter lists the nodes of an instance, in place of those it had.
+func (a *Announcer) Enter(instance string, nodes []plugins.Registration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.nodes[instance] = slices.Clone(nodes)
+	a.update()
+}
+
+// Remove takes an instance out.
+func (a *Announcer) Remove(instance string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.nodes[instance]; !ok {
+		return
+	}
+	delete(a.nodes, instance)
+	a.update()
+}
+
+// Reset announces the empty document: what a predecessor of the same name listed is gone.
+func (a *Announcer) Reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.nodes)
+	a.update()
+}
+
+// update makes the next document of what is known. The caller holds the lock.
+func (a *Announcer) update() {
+	a.doc.Updated = time.Now().UTC()
+	a.doc.Nodes = a.doc.Nodes[:0:0]
+	for _, nodes := range a.nodes {
+		a.doc.Nodes = append(a.doc.Nodes, nodes...)
+	}
+	slices.SortFunc(a.doc.Nodes, func(x, y plugins.Registration) int {
+		return cmp.Or(cmp.Compare(x.Service, y.Service), cmp.Compare(x.NodeID, y.NodeID))
+	})
+	if a.runDir != "" {
+		if err := writeSnapshot(a.runDir, a.doc); err != nil {
+			a.log.WithError(err).Warn("children that start now may not find each other until NATS answers")
+		}
+	}
+	a.announce()
+}
+
+// announce publishes the document. The caller holds the lock.
+func (a *Announcer) announce() {
+	if a.conn == nil {
+		return
+	}
+	data, err := json.Marshal(a.doc)
+	if err == nil {
+		err = a.conn.Publish(subjectDocument, data)
+	}
+	if err != nil {
+		a.log.WithError(err).Warn("cannot announce the registry document; it is announced again when NATS is back")
+	}
+}

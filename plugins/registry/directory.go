@@ -1,0 +1,104 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go-micro.dev/v4/registry"
+)
+
+// Directory is the local map of all ready nodes. Lookups take no lock. It is safe for
+// concurrent use; its zero value is not usable.
+type Directory struct {
+	index atomic.Pointer[index]
+
+	mu        sync.Mutex
+	documents map[string]Document // by writer
+	changed   chan struct{}       // closed and replaced at each change
+}
+
+// index is immutable once published.
+type index struct {
+	services map[string]*registry.Service
+}
+
+// NewDirectory returns an empty directory.
+func NewDirectory() *Directory {
+	d := &Directory{documents: make(map[string]Document), changed: make(chan struct{})}
+	d.index.Store(&index{services: map[string]*registry.Service{}})
+	return d
+}
+
+// Service returns what is known of a service, or nil when it has no ready node. The
+// caller must not change it.
+func (d *Directory) Service(name string) *registry.Service {
+	return d.index.Load().services[name]
+}
+
+// Services returns all services with ready nodes, by name.
+func (d *Directory) Services() []*registry.Service {
+	services := d.index.Load().services
+	sorted := make([]*registry.Service, 0, len(services))
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		sorted = append(sorted, services[name])
+	}
+	return sorted
+}
+
+// Wait returns a service as soon as it has a ready node, or an error when ctx is done.
+func (d *Directory) Wait(ctx context.Context, name string) (*registry.Service, error) {
+	for {
+		changed := d.Changed()
+		if service := d.Service(name); service != nil {
+			return service, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("no instance of %s is ready: %w", name, context.Cause(ctx))
+		}
+	}
+}
+
+// Changed returns a channel that is closed at the next change.
+func (d *Directory) Changed() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.changed
+}
+
+// Apply takes over a writer's document, unless a newer one is known.
+func (d *Directory) Apply(document Document) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known, ok := d.documents[document.Writer]; ok && !document.Updated.After(known.Updated) {
+		return
+	}
+	d.documents[document.Writer] = document
+	d.index.Store(buildIndex(d.documents))
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+func buildIndex(documents map[string]Document) *index {
+	services := make(map[string]*registry.Service)
+	for _, writer := range slices.Sorted(maps.Keys(documents)) {
+		for _, node := range documents[writer].Nodes {
+			service, ok := services[node.Service]
+			if !ok {
+				service = &registry.Service{Name: node.Service, Version: node.Version}
+				services[node.Service] = service
+			}
+			service.Nodes = append(service.Nodes, &registry.Node{
+				Id:       node.NodeID,
+				Address:  node.Address,
+				Metadata: node.Metadata,
+			})
+		}
+	}
+	return &index{services: services}
+}

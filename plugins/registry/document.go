@@ -1,0 +1,64 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+// Document is everything that one writer has to announce.
+type Document struct {
+	Writer  string                 `json:"writer"`  // unique: a machine's name, or an instance started by hand
+	Updated time.Time              `json:"updated"` // the newer document wins
+	Nodes   []plugins.Registration `json:"nodes"`
+}
+
+func decodeDocument(data []byte) (Document, error) {
+	var d Document
+	if err := json.Unmarshal(data, &d); err != nil {
+		return Document{}, fmt.Errorf("registry document: %w", err)
+	}
+	if d.Writer == "" {
+		return Document{}, errors.New("registry document: it names no writer")
+	}
+	return d, nil
+}
+
+// snapshotPath is where the supervisor leaves its newest document.
+func snapshotPath(runDir string) string { return filepath.Join(runDir, "registry.json") }
+
+// writeSnapshot replaces the snapshot. It is not synced to disk: a document does not
+// outlive the boot of its machine.
+func writeSnapshot(runDir string, d Document) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("registry snapshot: %w", err)
+	}
+	path := snapshotPath(runDir)
+	next := path + ".next"
+	if err := os.WriteFile(next, data, 0o600); err != nil {
+		return fmt.Errorf("registry snapshot: %w", err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		return fmt.Errorf("registry snapshot: %w", err)
+	}
+	return nil
+}
+
+// readSnapshot returns the supervisor's newest document; ok is false when there is none.
+func readSnapshot(runDir string) (d Document, ok bool, err error) {
+	data, err := os.ReadFile(snapshotPath(runDir))
+	if errors.Is(err, os.ErrNotExist) {
+		return Document{}, false, nil
+	}
+	if err != nil {
+		return Document{}, false, fmt.Errorf("registry snapshot: %w", err)
+	}
+	d, err = decodeDocument(data)
+	return d, err == nil, err
+}
