@@ -1,9 +1,11 @@
 package plugins
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -15,6 +17,7 @@ type Child struct {
 	launch      Launch
 	supervised  bool
 	log         *logrus.Entry
+	health      func(context.Context) error // nil: always healthy
 
 	mu        sync.Mutex
 	inherited map[string]net.Listener
@@ -35,6 +38,7 @@ func newChild(s Service, launch Launch, supervised bool, inherited map[string]ne
 		launch:      launch,
 		supervised:  supervised,
 		log:         log.WithFields(logrus.Fields{"service": s.Name, "instance": launch.Instance}),
+		health:      s.Health,
 		inherited:   inherited,
 		ready:       make(chan struct{}),
 	}
@@ -54,6 +58,22 @@ func (c *Child) Supervised() bool { return c.supervised }
 
 // Log returns the service's logger.
 func (c *Child) Log() *logrus.Entry { return c.log }
+
+// StopGrace returns how long the service may drain.
+func (c *Child) StopGrace() time.Duration {
+	if c.declaration.StopGrace > 0 {
+		return c.declaration.StopGrace
+	}
+	return DefaultStopGrace
+}
+
+// Health asks the service for its own opinion of its health.
+func (c *Child) Health(ctx context.Context) error {
+	if c.health == nil {
+		return nil
+	}
+	return c.health(ctx)
+}
 
 // Socket returns the declared socket of that name.
 func (c *Child) Socket(name string) (Socket, error) {

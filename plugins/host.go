@@ -53,7 +53,7 @@ func (h *host) connected() {
 		h.restore()
 		h.orphaned = time.AfterFunc(h.child.launch.OrphanGrace, func() {
 			h.child.log.Warnf("no supervisor was heard for %s: draining", h.child.launch.OrphanGrace)
-			h.drain(h.stopGrace())
+			h.drain(h.child.StopGrace())
 		})
 		go h.run()
 	})
@@ -95,13 +95,6 @@ func (h *host) drain(deadline time.Duration) {
 	})
 }
 
-func (h *host) stopGrace() time.Duration {
-	if h.service.StopGrace > 0 {
-		return h.service.StopGrace
-	}
-	return DefaultStopGrace
-}
-
 func (h *host) description() Description {
 	return Description{
 		Protocol:    ProtocolVersion,
@@ -125,10 +118,10 @@ func (h *host) waitReady(ctx context.Context) ([]Registration, error) {
 }
 
 func (h *host) health(ctx context.Context) error {
-	if h.ctx.Err() != nil || h.service.Health == nil {
-		return nil
+	if h.ctx.Err() != nil {
+		return nil // draining is not an illness
 	}
-	return h.service.Health(ctx)
+	return h.child.Health(ctx)
 }
 
 func (h *host) pluginSet() plugin.PluginSet {

@@ -33,7 +33,7 @@ func serveSupervised(s Service) {
 	}
 	child := newChild(s, launch, true, inherited)
 	h := newHost(s, child, restoreStdio(os.Stdout, os.Stderr), exitOnce())
-	stop := notifyTerminate(func() { h.drain(h.stopGrace()) })
+	stop := notifyTerminate(func() { h.drain(child.StopGrace()) })
 	defer stop()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake,

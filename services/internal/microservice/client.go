@@ -1,0 +1,34 @@
+package microservice
+
+import (
+	"time"
+
+	grpcclient "github.com/go-micro/plugins/v4/client/grpc"
+	"go-micro.dev/v4/client"
+
+	"github.com/owncloud/ocis-runtime/plugins/registry"
+)
+
+const (
+	callTimeout = 30 * time.Second
+	// Connections are multiplexed, and a socket outlives many children, so there is
+	// no reason to renew them.
+	poolTTL     = 24 * time.Hour
+	poolSize    = 32
+	poolStreams = 100
+)
+
+// NewClient returns a go-micro gRPC client that finds services in directory. It never
+// repeats a call by itself.
+func NewClient(directory *registry.Directory) client.Client {
+	return grpcclient.NewClient(
+		client.Selector(registry.NewSelector(directory)),
+		client.Retries(0),
+		client.RequestTimeout(callTimeout),
+		client.PoolSize(poolSize),
+		client.PoolTTL(poolTTL),
+		grpcclient.PoolMaxStreams(poolStreams),
+		grpcclient.MaxRecvMsgSize(maxMessageBytes),
+		grpcclient.MaxSendMsgSize(maxMessageBytes),
+	)
+}

@@ -1,0 +1,56 @@
+package microservice
+
+import (
+	"fmt"
+	"net"
+
+	microregistry "go-micro.dev/v4/registry"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/bus"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
+)
+
+// Discover returns the directory of ready services, kept fresh over NATS, and a
+// function that ends that. It does not wait for NATS.
+func Discover(child *plugins.Child, src *config.Source) (*registry.Directory, func(), error) {
+	directory := registry.NewDirectory()
+	if err := directory.Seed(src.Paths.Run); err != nil {
+		child.Log().WithError(err).Warn("peers are unknown until NATS answers")
+	}
+	conn, err := bus.Connect(src, child.Instance())
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := directory.Follow(conn, child.Log()); err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("follow the registry: %w", err)
+	}
+	return directory, conn.Close, nil
+}
+
+// ownRegistry is the registry that a go-micro server registers with: it makes the
+// child ready, and leaves the entry to the supervisor, who also removes it.
+func ownRegistry(child *plugins.Child, listener net.Listener, protocol string) microregistry.Registry {
+	register := func(service *microregistry.Service) error {
+		child.Ready(plugins.Registration{
+			Service:  service.Name,
+			Version:  service.Version,
+			NodeID:   child.Instance(),
+			Address:  nodeAddress(listener.Addr()),
+			Metadata: map[string]string{"protocol": protocol},
+		})
+		return nil
+	}
+	deregister := func(*microregistry.Service) error { return nil }
+	return registry.NewMicro(registry.NewDirectory(), register, deregister)
+}
+
+// nodeAddress writes an address so that gRPC's and the proxy's dialers understand it.
+func nodeAddress(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return "unix:" + addr.String()
+	}
+	return addr.String()
+}

@@ -1,0 +1,40 @@
+package microservice
+
+import (
+	"context"
+	"fmt"
+
+	"go-micro.dev/v4/client"
+	"go-micro.dev/v4/server"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+// healthEndpoint is where a gRPC service answers CheckHealth.
+const healthEndpoint = "Health.Check"
+
+// Health is the handler behind healthEndpoint; go-micro names endpoints after types.
+type Health struct {
+	child *plugins.Child
+}
+
+// Check reports the service's own opinion of its health.
+func (h *Health) Check(ctx context.Context, _ *healthpb.HealthCheckRequest, reply *healthpb.HealthCheckResponse) error {
+	if err := h.child.Health(ctx); err != nil {
+		return fmt.Errorf("%s is unhealthy: %w", h.child.Service(), err)
+	}
+	reply.Status = healthpb.HealthCheckResponse_SERVING
+	return nil
+}
+
+func handleHealth(child *plugins.Child, srv server.Server) error {
+	return srv.Handle(srv.NewHandler(&Health{child: child}, server.InternalHandler(true)))
+}
+
+// CheckHealth asks the gRPC service at address for its health. ctx carries an internal
+// token and a deadline.
+func CheckHealth(ctx context.Context, c client.Client, service, address string) error {
+	request := c.NewRequest(service, healthEndpoint, &healthpb.HealthCheckRequest{})
+	return c.Call(ctx, request, &healthpb.HealthCheckResponse{}, client.WithAddress(address))
+}
