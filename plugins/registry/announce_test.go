@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"context"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+const patience = 20 * time.Second
+
+func quiet() *logrus.Entry {
+	log, _ := test.NewNullLogger()
+	return logrus.NewEntry(log)
+}
+
+// startNATS runs a server on port, or on a free one when port is -1.
+func startNATS(t *testing.T, port int) (*server.Server, int) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("NATS does not accept connections")
+	}
+	return s, s.Addr().(*net.TCPAddr).Port
+}
+
+func connect(t *testing.T, url string) *nats.Conn {
+	t.Helper()
+	conn, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+func await(t *testing.T, d *Directory, service string, nodes int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		changed := d.Changed()
+		if len(nodeIDs(d, service)) == nodes {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			t.Fatalf("%s has nodes %v, want %d", service, nodeIDs(d, service), nodes)
+		}
+	}
+}
+
+func TestFollowersLearnOfEveryChange(t *testing.T) {
+	natsServer, _ := startNATS(t, -1)
+	defer natsServer.Shutdown()
+	announcer := NewAnnouncer("alpha", "", quiet())
+	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
+	if err := announcer.Publish(connect(t, natsServer.ClientURL())); err != nil {
+		t.Fatal(err)
+	}
+	late := NewDirectory()
+	if err := late.Follow(connect(t, natsServer.ClientURL()), quiet()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, late, "web", 1)
+	announcer.Enter("web-2", []plugins.Registration{node("web", "web-2")})
+	await(t, late, "web", 2)
+	announcer.Remove("web-1")
+	await(t, late, "web", 1)
+	announcer.Reset()
+	await(t, late, "web", 0)
+}
+
+func TestDiscoveryHealsWhenNATSIsReplaced(t *testing.T) {
+	first, port := startNATS(t, -1)
+	url := first.ClientURL()
+	announcer := NewAnnouncer("alpha", "", quiet())
+	if err := announcer.Publish(connect(t, url)); err != nil {
+		t.Fatal(err)
+	}
+	directory := NewDirectory()
+	if err := directory.Follow(connect(t, url), quiet()); err != nil {
+		t.Fatal(err)
+	}
+	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
+	await(t, directory, "web", 1)
+
+	first.Shutdown()
+	first.WaitForShutdown()
+	announcer.Enter("web-2", []plugins.Registration{node("web", "web-2")})
+	second, _ := startNATS(t, port)
+	defer second.Shutdown()
+	await(t, directory, "web", 2)
+}
+
+func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {
+	runDir := t.TempDir()
+	announcer := NewAnnouncer("alpha", runDir, quiet())
+	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
+	announcer.Enter("users-1", []plugins.Registration{node("users", "users-1")})
+	announcer.Remove("users-1")
+
+	directory := NewDirectory()
+	if err := directory.Seed(runDir); err != nil {
+		t.Fatal(err)
+	}
+	if len(nodeIDs(directory, "web")) != 1 || directory.Service("users") != nil {
+		t.Errorf("the snapshot gives %v", directory.Services())
+	}
+}
+
+func TestSeedTellsAMissingSnapshotFromABrokenOne(t *testing.T) {
+	runDir := t.TempDir()
+	if err := NewDirectory().Seed(runDir); err != nil {
+		t.Errorf("a missing snapshot is an error: %v", err)
+	}
+	if err := os.WriteFile(snapshotPath(runDir), []byte(`{"writer":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := NewDirectory().Seed(runDir); err == nil {
+		t.Error("a broken snapshot is not an error")
+	}
+}

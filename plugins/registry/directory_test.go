@@ -1,0 +1,121 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func node(service, id string) plugins.Registration {
+	return plugins.Registration{Service: service, NodeID: id, Address: "unix:/run/" + id + ".sock"}
+}
+
+func nodeIDs(d *Directory, service string) []string {
+	var ids []string
+	if s := d.Service(service); s != nil {
+		for _, node := range s.Nodes {
+			ids = append(ids, node.Id)
+		}
+	}
+	return ids
+}
+
+func TestDirectoryListsTheNodesOfAllWriters(t *testing.T) {
+	d := NewDirectory()
+	d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("web", "web-1"), node("users", "users-1")}})
+	d.Apply(Document{Writer: "beta", Updated: noon, Nodes: []plugins.Registration{node("web", "web-2")}})
+
+	if ids := nodeIDs(d, "web"); len(ids) != 2 || ids[0] != "web-1" || ids[1] != "web-2" {
+		t.Errorf("web has nodes %v, want web-1 and web-2", ids)
+	}
+	if services := d.Services(); len(services) != 2 || services[0].Name != "users" {
+		t.Errorf("services are %v, want users and web in this order", services)
+	}
+}
+
+func TestDirectoryKeepsTheNewerDocumentOfAWriter(t *testing.T) {
+	for name, test := range map[string]struct {
+		second time.Time
+		want   int
+	}{
+		"a newer one replaces":      {noon.Add(time.Second), 0},
+		"an older one is ignored":   {noon.Add(-time.Second), 1},
+		"the same again is ignored": {noon, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := NewDirectory()
+			d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("web", "web-1")}})
+			d.Apply(Document{Writer: "alpha", Updated: test.second})
+			if got := len(nodeIDs(d, "web")); got != test.want {
+				t.Errorf("%d nodes, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWaitReturnsWhenTheServiceAppears(t *testing.T) {
+	d := NewDirectory()
+	waiting := d.Changed()
+	found := make(chan error, 1)
+	go func() {
+		_, err := d.Wait(t.Context(), "web")
+		found <- err
+	}()
+	d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("users", "users-1")}})
+	<-waiting
+	d.Apply(Document{Writer: "alpha", Updated: noon.Add(1), Nodes: []plugins.Registration{node("web", "web-1")}})
+	if err := <-found; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := NewDirectory().Wait(ctx, "web"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+func TestSelectorTakesTurnsAndSeesChangesAtOnce(t *testing.T) {
+	d := NewDirectory()
+	d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("web", "web-1"), node("web", "web-2")}})
+	next, err := NewSelector(d).Select("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for range 10 {
+		picked, err := next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[picked.Id]++
+	}
+	if seen["web-1"] != 5 || seen["web-2"] != 5 {
+		t.Errorf("picked %v, want five of each", seen)
+	}
+
+	d.Apply(Document{Writer: "alpha", Updated: noon.Add(1), Nodes: []plugins.Registration{node("web", "web-2")}})
+	for range 4 {
+		if picked, err := next(); err != nil || picked.Id != "web-2" {
+			t.Fatalf("picked %v (%v) although only web-2 is left", picked, err)
+		}
+	}
+}
+
+func FuzzDocument(f *testing.F) {
+	f.Add([]byte(`{"writer":"alpha","nodes":[{"service":"web"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if document, err := decodeDocument(data); err == nil {
+			d := NewDirectory()
+			d.Apply(document)
+			d.Services()
+		}
+	})
+}
