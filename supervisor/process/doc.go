@@ -1,0 +1,12 @@
+// Package process starts operating-system processes and knows at once when they end.
+//
+// It owns fork and exec, the identity of a process (pid and start time, never the pid
+// alone), its signals, its process group, and what the kernel says about its use of
+// memory and CPU. It leaves to others why a process runs and what its end means.
+//
+// On Linux the end of a process is seen through a pidfd in Go's network poller, so that
+// hundreds of children cost no operating-system thread each. Elsewhere each child costs
+// one blocked thread.
+//
+// It does not guarantee that descendants which left the process's group end with it.
+package process

@@ -1,0 +1,89 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// clockTicks is USER_HZ, which Linux fixes at 100 for all architectures that Go knows.
+const clockTicks = 100
+
+// bootID is the same until the machine is booted again (proc_sys_kernel(5)).
+var bootID = sync.OnceValue(func() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+})
+
+// Identify returns the identity of the process that has this pid now.
+func Identify(pid int) (Identity, error) {
+	stat, err := readStat(pid)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{Pid: pid, Start: stat.start, Boot: bootID()}, nil
+}
+
+// stat is what is used of proc_pid_stat(5).
+type stat struct {
+	cpuTicks uint64 // fields 14 and 15
+	start    uint64 // field 22
+}
+
+func readStat(pid int) (stat, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return stat{}, fmt.Errorf("look at process %d: %w", pid, err)
+	}
+	return parseStat(data)
+}
+
+// parseStat reads from behind the last parenthesis, because field 2, the program's
+// name, may hold spaces and parentheses.
+func parseStat(data []byte) (stat, error) {
+	errFormat := errors.New("unexpected format of /proc/PID/stat")
+	end := bytes.LastIndexByte(data, ')')
+	if end < 0 {
+		return stat{}, errFormat
+	}
+	fields := strings.Fields(string(data[end+1:])) // the first is field 3
+	if len(fields) < 20 {
+		return stat{}, errFormat
+	}
+	numbers := make([]uint64, 0, 3)
+	for _, field := range []int{14, 15, 22} {
+		n, err := strconv.ParseUint(fields[field-3], 10, 64)
+		if err != nil {
+			return stat{}, errFormat
+		}
+		numbers = append(numbers, n)
+	}
+	return stat{cpuTicks: numbers[0] + numbers[1], start: numbers[2]}, nil
+}
+
+// waitGone waits on a pidfd, since the process is not our child.
+func (i Identity) waitGone(bound time.Duration) error {
+	pidfd, err := unix.PidfdOpen(i.Pid, 0)
+	if err != nil {
+		return nil // it is gone already
+	}
+	defer unix.Close(pidfd)
+	if !i.Alive() {
+		return nil
+	}
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(bound.Milliseconds()))
+	if err == nil && n == 0 {
+		return fmt.Errorf("process %d did not end within %s of SIGKILL", i.Pid, bound)
+	}
+	return err
+}

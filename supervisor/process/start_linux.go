@@ -1,0 +1,109 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Start runs spec in a session of its own.
+func Start(spec Spec) (*Process, error) {
+	fds, null, err := spec.descriptors()
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	pidfd := -1
+	pid, _, err := syscall.StartProcess(spec.Path, spec.Args, &syscall.ProcAttr{
+		Dir: spec.Dir, Env: spec.Env, Files: fds,
+		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	})
+	runtime.KeepAlive(spec.Files)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
+	}
+	p := &Process{done: make(chan struct{})}
+	p.identity, err = Identify(pid)
+	if err != nil {
+		// It cannot be gone, as nobody has reaped it; without its start time we go on.
+		p.identity = Identity{Pid: pid}
+	}
+	watched, err := pollable(pid, pidfd)
+	if err != nil {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+		_, _ = syscall.Wait4(pid, nil, 0, nil)
+		return nil, fmt.Errorf("watch process %d: %w", pid, err)
+	}
+	go p.watch(watched)
+	return p, nil
+}
+
+// pollable makes a pidfd a file that Go's network poller watches.
+func pollable(pid, pidfd int) (*os.File, error) {
+	if pidfd < 0 { // a kernel before 5.2
+		var err error
+		if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err := unix.SetNonblock(pidfd, true); err != nil {
+		return nil, errors.Join(err, unix.Close(pidfd))
+	}
+	return os.NewFile(uintptr(pidfd), "pidfd"), nil
+}
+
+// watch waits for the end of the process, kills what is left of its group, and reaps
+// it: in this order, since only an unreaped leader keeps the group's number from being
+// given to somebody else.
+func (p *Process) watch(pidfd *os.File) {
+	defer pidfd.Close()
+	conn, err := pidfd.SyscallConn()
+	if err == nil {
+		err = conn.Read(func(uintptr) bool { return p.hasEnded() })
+	}
+	if err != nil { // the poller does not take it: block a thread instead
+		p.blockUntilEnded()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = syscall.Kill(-p.identity.Pid, syscall.SIGKILL)
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(p.identity.Pid, &status, 0, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	p.reaped(exitFrom(status))
+}
+
+// hasEnded looks without reaping.
+func (p *Process) hasEnded() bool { return p.wait(unix.WNOHANG) }
+
+func (p *Process) blockUntilEnded() {
+	for !p.wait(0) {
+		continue
+	}
+}
+
+func (p *Process) wait(flags int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, p.identity.Pid, &info, unix.WEXITED|unix.WNOWAIT|flags, nil)
+	if errors.Is(err, unix.EINTR) {
+		return false
+	}
+	return err != nil || info.Signo != 0
+}
+
+// BecomeReaper makes orphaned descendants children of this process (prctl(2),
+// PR_SET_CHILD_SUBREAPER), so that they can be reaped here.
+func BecomeReaper() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become the reaper of orphans: %w", err)
+	}
+	return nil
+}
