@@ -1,0 +1,98 @@
+package runstate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+func open(t *testing.T, dir string) *State {
+	t.Helper()
+	state, aside, err := Open(dir)
+	if err != nil || len(aside) > 0 {
+		t.Fatalf("%q, %v", aside, err)
+	}
+	return state
+}
+
+func TestTheNextRuntimeReadsWhatTheLastOneWrote(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir)
+	identity := process.Identity{Pid: 42, Start: 7, Boot: "b"}
+	if err := first.Update("web", "web-1", func(i *Instance) { i.Incarnation, i.Process = "x", identity }); err != nil {
+		t.Fatal(err)
+	}
+	records := open(t, dir).Instances()
+	if len(records) != 1 || records[0].Process != identity || records[0].Service != "web" {
+		t.Errorf("got %+v", records)
+	}
+}
+
+func TestExitRecordsAreKeptNewestFirstAndBounded(t *testing.T) {
+	dir := t.TempDir()
+	state := open(t, dir)
+	for i := range maxExits + 5 {
+		if err := state.AddExit("web", "web-1", client.Exit{Code: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exits := open(t, dir).Exits("web-1")
+	if len(exits) != maxExits || exits[0].Code != maxExits+4 {
+		t.Errorf("%d exits, the first with code %d", len(exits), exits[0].Code)
+	}
+}
+
+func TestTheExitOfAnEarlierIncarnationLeavesThePresentOne(t *testing.T) {
+	state := open(t, t.TempDir())
+	now := process.Identity{Pid: 42, Start: 7}
+	if err := state.Update("web", "web-1", func(i *Instance) { i.Incarnation, i.Process = "second", now }); err != nil {
+		t.Fatal(err)
+	}
+	if err := state.AddExit("web", "web-1", client.Exit{Incarnation: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := state.Instances()[0].Process; got != now {
+		t.Errorf("the process is %+v", got)
+	}
+}
+
+func TestAnUnusableStateIsSetAsideAndNeverStopsTheStart(t *testing.T) {
+	dir := t.TempDir()
+	state := open(t, dir)
+	if err := state.AddExit("web", "web-1", client.Exit{Code: 1}); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(state.dir, "web-1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := map[string][]byte{
+		"of a later version": []byte(`{"version":99,"instance":"web-1"}`),
+		"not about itself":   []byte(`{"version":1,"instance":"web-2"}`),
+		"a list":             []byte(`[]`),
+	}
+	for i := range whole {
+		contents[fmt.Sprintf("cut at byte %d", i)] = whole[:i]
+	}
+	for name, content := range contents {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "state", "web-1.json"), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		state, aside, err := Open(dir)
+		if err != nil || len(aside) != 1 || !strings.Contains(aside[0], "set aside") || len(state.Instances()) != 0 {
+			t.Errorf("%s: %q, %v", name, aside, err)
+		}
+		if kept, _ := filepath.Glob(filepath.Join(dir, "state", "web-1.json.unusable-*")); len(kept) != 1 {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+	}
+}
