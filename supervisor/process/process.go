@@ -108,7 +108,21 @@ func (s Spec) descriptors() ([]uintptr, *os.File, error) {
 		if file == nil {
 			file = null
 		}
-		fds[i] = file.Fd()
+		if fds[i], err = descriptor(file); err != nil {
+			null.Close()
+			return nil, nil, fmt.Errorf("pass %s on: %w", file.Name(), err)
+		}
 	}
 	return fds, null, nil
+}
+
+// descriptor returns a file's descriptor as it is. File.Fd would make it blocking, for
+// every process that shares a listening socket with the new child.
+func descriptor(file *os.File) (fd uintptr, err error) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = conn.Control(func(number uintptr) { fd = number })
+	return fd, err
 }

@@ -1,0 +1,154 @@
+// Package logfile keeps the output of services on disk, bounded, and reads it back.
+//
+// Children write to the file themselves, through an inherited descriptor in append
+// mode; nothing of it passes through the supervisor, so a child logs on when the
+// supervisor is gone. This package opens, bounds and reads the files.
+//
+// It does not guarantee every line while a file that has become too large is cut: what
+// a child writes between the copy and the cut, which is microseconds, is lost.
+package logfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Limits bound the log of one service.
+type Limits struct {
+	Bytes int64 // of one file
+	Files int   // older files that are kept as NAME.1, NAME.2, …
+}
+
+// DefaultLimits keep at most 40 MiB of each service.
+var DefaultLimits = Limits{Bytes: 10 << 20, Files: 3}
+
+// Open opens a service's log for a child to append to, and makes it where there is none.
+func Open(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return file, nil
+}
+
+// Bound moves the content of a log that has become too large to NAME.1 and empties the
+// file. The file stays the same one, because children write to it.
+func Bound(path string, limits Limits) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() <= limits.Bytes {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("bound the log: %w", err)
+	}
+	for n := limits.Files; n > 1; n-- {
+		err := os.Rename(older(path, n-1), older(path, n))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("bound the log: %w", err)
+		}
+	}
+	copyErr := copyTail(path, older(path, 1), limits.Bytes)
+	// Also when there was no room for the copy: a bounded log is the first duty.
+	if err := os.Truncate(path, 0); err != nil {
+		return fmt.Errorf("bound the log: %w", err)
+	}
+	return copyErr
+}
+
+func older(path string, n int) string { return fmt.Sprintf("%s.%d", path, n) }
+
+// copyTail copies the last bytes of a file, so that a child which wrote a gigabyte
+// since the last look does not fill the disk twice.
+func copyTail(from, to string, most int64) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("copy the log: %w", err)
+	}
+	defer source.Close()
+	if info, err := source.Stat(); err == nil && info.Size() > most {
+		if _, err := source.Seek(info.Size()-most, io.SeekStart); err != nil {
+			return fmt.Errorf("copy the log: %w", err)
+		}
+	}
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("copy the log: %w", err)
+	}
+	_, err = io.CopyN(target, source, most)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err = errors.Join(err, target.Close()); err != nil {
+		return errors.Join(fmt.Errorf("copy the log: %w", err), os.Remove(to))
+	}
+	return nil
+}
+
+// tailBytes bounds what Tail reads.
+const tailBytes = 64 << 10
+
+// Tail returns the last lines of a log, at most n, not from before the offset.
+func Tail(path string, n int, offset int64) []string {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil
+	}
+	start := max(offset, info.Size()-tailBytes)
+	if offset > info.Size() { // it was emptied since
+		start = max(0, info.Size()-tailBytes)
+	}
+	data, err := io.ReadAll(io.NewSectionReader(file, start, info.Size()-start))
+	if err != nil {
+		return nil
+	}
+	if start > offset { // not at the beginning of a line
+		if _, rest, ok := bytes.Cut(data, []byte("\n")); ok {
+			data = rest
+		}
+	}
+	text := strings.TrimRight(string(data), "\n")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
+	return lines[max(0, len(lines)-n):]
+}
+
+// Size returns where a log ends now; a later Tail from there sees only what comes.
+func Size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Cause picks the line that says best why a process ended: the first line of a panic
+// or fatal error, else the last line. Empty: nothing was said.
+func Cause(lines []string) string {
+	for _, line := range lines {
+		for _, mark := range []string{"panic: ", "fatal error: ", "runtime: out of memory"} {
+			if strings.HasPrefix(line, mark) {
+				return line
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,124 @@
+// Package sockets holds the listening sockets of services while their processes come
+// and go.
+//
+// It owns the binding, the descriptors that children inherit, and the words about an
+// address that is taken. It never accepts a connection.
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+// Held are the sockets of one service. It is safe for concurrent use.
+type Held struct {
+	service string
+	wanted  []plugins.Socket
+
+	mu    sync.Mutex
+	files []*os.File // nil: not bound
+}
+
+// New returns the sockets of a service, not yet bound.
+func New(service string, wanted []plugins.Socket) *Held {
+	return &Held{service: service, wanted: wanted}
+}
+
+// Wanted returns the sockets as they were declared.
+func (h *Held) Wanted() []plugins.Socket { return h.wanted }
+
+// Names returns the sockets' names in the order of Files.
+func (h *Held) Names() []string {
+	names := make([]string, len(h.wanted))
+	for i, socket := range h.wanted {
+		names[i] = socket.Name
+	}
+	return names
+}
+
+// Bound tells whether the sockets are bound.
+func (h *Held) Bound() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.files != nil
+}
+
+// Bind binds all sockets, or none. It does nothing when they are bound.
+func (h *Held) Bind() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.files != nil {
+		return nil
+	}
+	files := make([]*os.File, 0, len(h.wanted))
+	for _, socket := range h.wanted {
+		file, err := bind(socket)
+		if err != nil {
+			closeAll(files)
+			return fmt.Errorf("service %s: %w", h.service, explain(socket, err))
+		}
+		files = append(files, file)
+	}
+	h.files = files
+	return nil
+}
+
+// Files returns the descriptors for a child to inherit. They stay this package's.
+func (h *Held) Files() []*os.File {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.files
+}
+
+// Release closes the sockets, so that callers are refused at once instead of waiting
+// for a service that will not come.
+func (h *Held) Release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	closeAll(h.files)
+	h.files = nil
+	for _, socket := range h.wanted {
+		if socket.Network == "unix" {
+			_ = os.Remove(socket.Address) // a leftover is replaced at the next bind
+		}
+	}
+}
+
+// bind returns the descriptor of a new listening socket. The listener that it came
+// from is closed: only the kernel's socket is needed, and Go's would accept.
+func bind(socket plugins.Socket) (*os.File, error) {
+	listener, err := plugins.Bind(socket)
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	filer, ok := listener.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, fmt.Errorf("a %s listener has no descriptor", listener.Addr().Network())
+	}
+	return filer.File()
+}
+
+// explain adds who holds a taken port, and the remedy.
+func explain(socket plugins.Socket, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) || socket.Network != "tcp" {
+		return err
+	}
+	_, port, splitErr := net.SplitHostPort(socket.Address)
+	if splitErr != nil {
+		return err
+	}
+	return fmt.Errorf("port %s is in use by %s: stop it, or choose another address (%w)", port, Holder(port), err)
+}
+
+func closeAll(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
+}

@@ -1,0 +1,104 @@
+package sockets
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+func unixSocket(t *testing.T) plugins.Socket {
+	t.Helper()
+	return plugins.Socket{Network: "unix", Address: filepath.Join(t.TempDir(), "s")}
+}
+
+func TestConnectionsWaitWhileNobodyServes(t *testing.T) {
+	socket := unixSocket(t)
+	held := New("web", []plugins.Socket{socket})
+	if err := held.Bind(); err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	client, err := net.Dial("unix", socket.Address)
+	if err != nil {
+		t.Fatalf("refused although the socket is held: %v", err)
+	}
+	defer client.Close()
+	if _, err := client.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+
+	listener, err := net.FileListener(held.Files()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	served, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	word := make([]byte, 5)
+	if err := served.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := served.Read(word); err != nil || string(word) != "hello" {
+		t.Errorf("read %q, %v", word, err)
+	}
+}
+
+func TestReleasedSocketsRefuseAndCanBeBoundAgain(t *testing.T) {
+	socket := unixSocket(t)
+	held := New("web", []plugins.Socket{socket})
+	for range 2 {
+		if err := held.Bind(); err != nil {
+			t.Fatal(err)
+		}
+		held.Release()
+		if conn, err := net.Dial("unix", socket.Address); err == nil {
+			conn.Close()
+			t.Fatal("a released socket accepts")
+		}
+	}
+}
+
+func TestATakenPortIsNamedWithItsHolder(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	first := unixSocket(t)
+	held := New("proxy", []plugins.Socket{first, {Name: "public", Network: "tcp", Address: taken.Addr().String()}})
+	err = held.Bind()
+	port := taken.Addr().(*net.TCPAddr).Port
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d is in use by process %d", port, os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+	if held.Bound() {
+		t.Error("some sockets stayed bound")
+	}
+}
+
+func TestASocketOfADeadProcessIsReplacedAndALiveOneIsNot(t *testing.T) {
+	socket := unixSocket(t)
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket.Address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.SetUnlinkOnClose(false)
+	held := New("web", []plugins.Socket{socket})
+	if err := held.Bind(); err == nil || !strings.Contains(err.Error(), "another process serves it") {
+		t.Errorf("got %v", err)
+	}
+	dead.Close()
+	if err := held.Bind(); err != nil {
+		t.Error(err)
+	}
+	held.Release()
+}
