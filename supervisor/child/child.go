@@ -1,0 +1,183 @@
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+// describeTimeout bounds the first call after the handshake.
+const describeTimeout = 5 * time.Second
+
+// Spec says what to start.
+type Spec struct {
+	Service     string
+	Instance    string
+	Incarnation string
+
+	Path    string   // executable
+	Args    []string // argv, with the program's name first
+	Environ []string // of the child; the contract's variables are added
+
+	Log         *os.File
+	Sockets     []*os.File
+	SocketNames []string
+	ControlDir  string // where the child's control socket goes; the path must be short
+
+	StartTimeout time.Duration // from exec to handshake
+}
+
+func (s Spec) environ() []string {
+	launch := plugins.Launch{Instance: s.Instance, Incarnation: s.Incarnation, SocketNames: s.SocketNames}
+	return append(append([]string(nil), s.Environ...), launch.Environ()...)
+}
+
+// Child is a process that was started. It is safe for concurrent use.
+type Child struct {
+	spec       Spec
+	process    *process.Process
+	stdout     *os.File // the pipe of the handshake
+	client     *plugin.Client
+	controlDir string // made by go-plugin for this child's socket
+
+	handshake chan struct{} // closed when remote and err are set
+	remote    *plugins.Remote
+	err       error
+	cleaned   sync.WaitGroup
+}
+
+// Start executes the program and returns as soon as its process exists; WaitReady
+// tells about the rest. The child must be waited for with Wait, which also cleans up.
+func Start(spec Spec) (*Child, error) {
+	c := &Child{spec: spec, handshake: make(chan struct{})}
+	executed := make(chan *childRunner, 1)
+	c.client = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  plugins.Handshake,
+		Plugins:          plugin.PluginSet{plugins.DispenseName: &plugins.Binding{}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolNetRPC},
+		StartTimeout:     spec.StartTimeout,
+		SkipHostEnv:      true,
+		Logger:           hclog.NewNullLogger(),
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: spec.ControlDir},
+		RunnerFunc: func(_ hclog.Logger, command *exec.Cmd, controlDir string) (runner.Runner, error) {
+			c.controlDir = controlDir
+			started := func(r *childRunner) { executed <- r }
+			return &childRunner{spec: spec, command: command, started: started}, nil
+		},
+	})
+	c.cleaned.Go(func() {
+		c.remote, c.err = c.shakeHands()
+		close(c.handshake)
+		close(executed)
+	})
+	r, ok := <-executed
+	if !ok {
+		c.cleaned.Wait()
+		os.RemoveAll(c.controlDir)
+		return nil, c.err
+	}
+	c.process, c.stdout = r.process, r.stdout
+	return c, nil
+}
+
+// shakeHands blocks until the child has said who it is, or has ended.
+func (c *Child) shakeHands() (*plugins.Remote, error) {
+	protocol, err := c.client.Client()
+	if err != nil {
+		return nil, fmt.Errorf("no handshake: %w", err)
+	}
+	dispensed, err := protocol.Dispense(plugins.DispenseName)
+	if err != nil {
+		return nil, fmt.Errorf("no handshake: %w", err)
+	}
+	remote, ok := dispensed.(*plugins.Remote)
+	if !ok {
+		return nil, fmt.Errorf("no handshake: go-plugin gave a %T", dispensed)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
+	defer cancel()
+	description, err := remote.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return remote, c.identify(description)
+}
+
+// identify checks that the process which answers is the one that was started.
+func (c *Child) identify(d plugins.Description) error {
+	if d.Service != c.spec.Service || d.Instance != c.spec.Instance || d.Incarnation != c.spec.Incarnation {
+		return fmt.Errorf("it says that it is %s (%s, incarnation %s), expected %s (%s, incarnation %s)",
+			d.Service, d.Instance, d.Incarnation, c.spec.Service, c.spec.Instance, c.spec.Incarnation)
+	}
+	return nil
+}
+
+// Identity returns what tells the child's process from others.
+func (c *Child) Identity() process.Identity { return c.process.Identity() }
+
+// Pid returns the id of the child's process.
+func (c *Child) Pid() int { return c.process.Pid() }
+
+// Done is closed when the process has ended.
+func (c *Child) Done() <-chan struct{} { return c.process.Done() }
+
+// Wait blocks until the process has ended and everything of it is cleaned up.
+func (c *Child) Wait() process.Exit {
+	<-c.process.Done()
+	c.stdout.Close() // a descendant may hold the other end
+	c.cleaned.Wait()
+	c.client.Kill() // the process is gone: this closes connections and ends go-plugin's goroutines
+	os.RemoveAll(c.controlDir)
+	return c.process.Exit()
+}
+
+// Exit says how the process ended. It is valid after Done.
+func (c *Child) Exit() process.Exit { return c.process.Exit() }
+
+// WaitReady blocks until the child is ready and returns its registry nodes. It
+// returns an error when the child ends, cannot shake hands, or ctx is done.
+func (c *Child) WaitReady(ctx context.Context) ([]plugins.Registration, error) {
+	remote, err := c.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return remote.WaitReady(ctx)
+}
+
+// Health asks the child how it is. An error means that there was no answer.
+func (c *Child) Health(ctx context.Context) (plugins.HealthReply, error) {
+	remote, err := c.connected(ctx)
+	if err != nil {
+		return plugins.HealthReply{}, err
+	}
+	return remote.Health(ctx)
+}
+
+func (c *Child) connected(ctx context.Context) (*plugins.Remote, error) {
+	select {
+	case <-c.handshake:
+		return c.remote, c.err
+	case <-c.Done():
+		return nil, errors.New("it ended before it was ready")
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no handshake yet: %w", context.Cause(ctx))
+	}
+}
+
+// Signal sends a signal to the process alone.
+func (c *Child) Signal(signal syscall.Signal) error { return c.process.Signal(signal) }
+
+// Kill ends the process and its group at once.
+func (c *Child) Kill() { _ = c.process.SignalGroup(syscall.SIGKILL) } // gone is as good

@@ -1,0 +1,93 @@
+package child
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+// childRunner starts the process of a child when go-plugin asks for it. It implements
+// go-plugin's runner.Runner.
+type childRunner struct {
+	spec    Spec
+	command *exec.Cmd // carries the environment of the handshake
+	started func(*childRunner)
+
+	process *process.Process
+	stdout  *os.File // our end of the child's stdout, on which the handshake line comes
+}
+
+// Start implements runner.Runner.
+func (r *childRunner) Start(context.Context) error {
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	environ := append(r.spec.environ(), r.command.Env...)
+	files := append([]*os.File{nil, theirs, r.spec.Log}, r.spec.Sockets...)
+	r.process, err = process.Start(process.Spec{
+		Path: r.spec.Path, Args: r.spec.Args, Env: environ, Files: files,
+	})
+	if err != nil {
+		ours.Close()
+		return err
+	}
+	r.stdout = ours
+	r.started(r)
+	return nil
+}
+
+// Diagnose implements runner.Runner; the log's last lines are added by the caller.
+func (r *childRunner) Diagnose(context.Context) string { return "" }
+
+// Stdout implements runner.Runner.
+func (r *childRunner) Stdout() io.ReadCloser { return r.stdout }
+
+// Stderr implements runner.Runner. The child writes to its log file itself.
+func (r *childRunner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+// Name implements runner.Runner.
+func (r *childRunner) Name() string { return r.spec.Instance }
+
+// Wait implements runner.Runner.
+func (r *childRunner) Wait(ctx context.Context) error {
+	select {
+	case <-r.process.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Kill implements runner.Runner.
+func (r *childRunner) Kill(context.Context) error {
+	if r.process != nil {
+		_ = r.process.SignalGroup(syscall.SIGKILL) // gone is as good
+	}
+	return nil
+}
+
+// ID implements runner.Runner. Empty: nothing was started.
+func (r *childRunner) ID() string {
+	if r.process == nil {
+		return ""
+	}
+	return strconv.Itoa(r.process.Pid())
+}
+
+// PluginToHost implements runner.Runner.
+func (r *childRunner) PluginToHost(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// HostToPlugin implements runner.Runner.
+func (r *childRunner) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}
