@@ -1,0 +1,206 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/child"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+	"github.com/owncloud/ocis-runtime/supervisor/restart"
+)
+
+// Observer is told what happens to an instance, in order and from its own goroutine,
+// so it must be quick. Exited is the exception: it is called beside the next start.
+type Observer interface {
+	// Starting comes before each exec. Its error means that no child is started.
+	Starting(name, incarnation string) error
+	// Started comes after each exec.
+	Started(name, incarnation string, identity process.Identity)
+	// Changed comes with each state.
+	Changed(from client.Status, now Snapshot)
+	// Exited comes with each end of a process; it fills in the message and the last lines.
+	Exited(now Snapshot, exit client.Exit, reason string)
+}
+
+// Options make an instance.
+type Options struct {
+	Name        string // such as "webdav-1"
+	Declaration plugins.Declaration
+	Autostart   bool            // whether it is wanted from the beginning
+	Needs       <-chan struct{} // closed when a first start may begin; nil: at once
+	NeedsText   string          // what it waits for, for people
+
+	// Spec makes what is executed; release is called when the process exists.
+	Spec func(incarnation string) (spec child.Spec, release func(), err error)
+
+	HealthInterval time.Duration // between two calls
+	HealthTimeout  time.Duration // without an answer for so long, the child is hung
+	Backoff        restart.Limits
+	Random         func() float64 // in [0, 1)
+	Observer       Observer
+}
+
+// Snapshot is what is known of an instance at one moment.
+type Snapshot struct {
+	Name        string
+	Service     string
+	Status      client.Status
+	Pid         int // 0: no process
+	Incarnation string
+	Restarts    int
+	Started     time.Time // of the present process
+	Wanted      bool
+	Message     string    // why it is in this state
+	NextStart   time.Time // in backoff
+	Nodes       []plugins.Registration
+}
+
+// Instance is one instance of a service. Its methods are safe for concurrent use; the
+// work is done by Serve.
+type Instance struct {
+	options  Options
+	commands chan command
+	done     chan struct{} // closed when Serve has returned
+
+	mu       sync.Mutex
+	snapshot Snapshot
+	changed  chan struct{} // closed and replaced at each change
+}
+
+// command is a request to the goroutine of Serve.
+type command struct {
+	kind   commandKind
+	signal syscall.Signal // of crashIt
+	reply  chan error     // has room for one
+}
+
+type commandKind int
+
+const (
+	runIt commandKind = iota
+	killIt
+	restartIt
+	crashIt
+)
+
+// New returns an instance that does nothing before Serve.
+func New(options Options) *Instance {
+	return &Instance{
+		options:  options,
+		commands: make(chan command),
+		done:     make(chan struct{}),
+		changed:  make(chan struct{}),
+		snapshot: Snapshot{Name: options.Name, Service: options.Declaration.Name, Status: client.StatusStopped},
+	}
+}
+
+// String names the instance for suture.
+func (i *Instance) String() string { return i.options.Name }
+
+// Snapshot returns what is known now.
+func (i *Instance) Snapshot() Snapshot {
+	snapshot, _ := i.watch()
+	return snapshot
+}
+
+func (i *Instance) watch() (Snapshot, <-chan struct{}) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.snapshot, i.changed
+}
+
+func (i *Instance) publish(snapshot Snapshot) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.snapshot = snapshot
+	close(i.changed)
+	i.changed = make(chan struct{})
+}
+
+// Run makes sure that the instance runs and forgets its failures. It blocks until it
+// is ready, has failed to become so, or ctx is done.
+func (i *Instance) Run(ctx context.Context) error {
+	if err := i.send(ctx, command{kind: runIt}); err != nil {
+		return err
+	}
+	return i.awaitReady(ctx, "")
+}
+
+// Kill stops the instance, and it stays stopped. It blocks until it is, or ctx is done.
+func (i *Instance) Kill(ctx context.Context) error {
+	if err := i.send(ctx, command{kind: killIt}); err != nil {
+		return err
+	}
+	return i.await(ctx, func(s Snapshot) (bool, error) {
+		if s.Wanted {
+			return true, fmt.Errorf("%s was started again by somebody else", s.Name)
+		}
+		return s.Status == client.StatusStopped, nil
+	})
+}
+
+// Restart replaces the child by a new one, or starts one where there is none. It
+// blocks like Run.
+func (i *Instance) Restart(ctx context.Context) error {
+	before := i.Snapshot().Incarnation
+	if err := i.send(ctx, command{kind: restartIt}); err != nil {
+		return err
+	}
+	return i.awaitReady(ctx, before)
+}
+
+// Crash sends a signal to the child's process and leaves the rest to the supervisor.
+func (i *Instance) Crash(ctx context.Context, signal syscall.Signal) error {
+	return i.send(ctx, command{kind: crashIt, signal: signal})
+}
+
+func (i *Instance) send(ctx context.Context, c command) error {
+	c.reply = make(chan error, 1)
+	select {
+	case i.commands <- c:
+		return <-c.reply // the loop answers before it does anything else
+	case <-i.done:
+		return fmt.Errorf("%s: the runtime is shutting down", i.options.Name)
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not take the command: %w", i.options.Name, context.Cause(ctx))
+	}
+}
+
+// awaitReady waits for a ready child of another incarnation than before.
+func (i *Instance) awaitReady(ctx context.Context, before string) error {
+	return i.await(ctx, func(s Snapshot) (bool, error) {
+		switch s.Status {
+		case client.StatusReady:
+			return s.Incarnation != before, nil
+		case client.StatusBackoff, client.StatusFailed:
+			return true, fmt.Errorf("%s did not become ready: %s", s.Name, s.Message)
+		case client.StatusStopped:
+			return true, fmt.Errorf("%s was stopped by somebody else", s.Name)
+		}
+		return false, nil
+	})
+}
+
+func (i *Instance) await(ctx context.Context, finished func(Snapshot) (bool, error)) error {
+	for {
+		snapshot, changed := i.watch()
+		if ok, err := finished(snapshot); ok {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-i.done:
+			if ok, err := finished(i.Snapshot()); ok {
+				return err
+			}
+			return fmt.Errorf("%s: the runtime is shutting down", i.options.Name)
+		case <-ctx.Done():
+			return fmt.Errorf("%s is still %s: %w", snapshot.Name, snapshot.Status, context.Cause(ctx))
+		}
+	}
+}
