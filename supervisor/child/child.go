@@ -32,6 +32,7 @@ type Spec struct {
 	Environ []string // of the child; the contract's variables are added
 
 	Log         *os.File
+	LogOffset   int64 // where in it the child's lines begin
 	Sockets     []*os.File
 	SocketNames []string
 	ControlDir  string // where the child's control socket goes; the path must be short

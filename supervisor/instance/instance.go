@@ -58,6 +58,7 @@ type Snapshot struct {
 	Message     string    // why it is in this state
 	NextStart   time.Time // in backoff
 	Nodes       []plugins.Registration
+	LogOffset   int64 // where the present child's lines begin in the log
 }
 
 // Instance is one instance of a service. Its methods are safe for concurrent use; the

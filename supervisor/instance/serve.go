@@ -197,6 +197,7 @@ func (k *keeper) spawn(incarnation string) (*child.Child, error) {
 		return nil, err
 	}
 	defer release()
+	k.now.LogOffset = spec.LogOffset
 	return child.Start(spec)
 }
 

@@ -1,0 +1,103 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/logfile"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+// List returns all instances, by service.
+func (s *Supervisor) List() []client.Instance {
+	instances := make([]client.Instance, 0, len(s.services))
+	for _, name := range s.graph.Names() {
+		instances = append(instances, s.describe(s.services[name], false))
+	}
+	return instances
+}
+
+// Status returns one service in full.
+func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, error) {
+	svc, err := s.find(ctx, name)
+	if err != nil {
+		return client.Service{}, err
+	}
+	d := svc.declaration
+	status := client.Service{
+		Name: d.Name, Version: d.Version, Summary: d.Summary,
+		Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
+		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential,
+		LogPath:   s.options.Paths.Log(name),
+		Instances: []client.Instance{s.describe(svc, true)},
+		Exits:     emptyNotNull(s.state.Exits(svc.instance.String())),
+		LogTail:   []client.LogLine{},
+	}
+	if status.Restart == "" {
+		status.Restart = string(plugins.RestartAlways)
+	}
+	const recent = 10
+	for _, line := range logfile.Tail(status.LogPath, recent, 0) {
+		status.LogTail = append(status.LogTail, client.LogLine{Service: name, Line: line})
+	}
+	return status, nil
+}
+
+// Tree says who needs whom.
+func (s *Supervisor) Tree() []client.TreeNode {
+	nodes := make([]client.TreeNode, 0, len(s.services))
+	for _, name := range s.graph.Names() {
+		nodes = append(nodes, client.TreeNode{
+			Service: name, Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
+			Status: s.services[name].instance.Snapshot().Status,
+		})
+	}
+	return nodes
+}
+
+// describe joins what the instance knows with what the kernel and the records say.
+func (s *Supervisor) describe(svc *service, withPSS bool) client.Instance {
+	now := svc.instance.Snapshot()
+	described := client.Instance{
+		Service: now.Service, Instance: now.Name, Status: now.Status, Pid: now.Pid, Incarnation: now.Incarnation,
+		Restarts: now.Restarts, Node: s.options.Node, Message: now.Message,
+	}
+	if !now.NextStart.IsZero() {
+		described.NextStart = &now.NextStart
+	}
+	if now.Pid != 0 {
+		described.UptimeSeconds = time.Since(now.Started).Seconds()
+		if usage, err := process.UsageOf(now.Pid, withPSS); err == nil {
+			described.RSSBytes, described.PSSBytes, described.CPUSeconds = usage.RSSBytes, usage.PSSBytes, usage.CPUSeconds
+		}
+	}
+	select {
+	case <-s.serving:
+		if exits := s.state.Exits(now.Name); len(exits) > 0 {
+			last := exits[0]
+			last.LastLines = nil
+			described.LastExit = &last
+		}
+	default: // the records are not open yet
+	}
+	return described
+}
+
+func describeSockets(svc *service) []client.Socket {
+	held := svc.sockets.Bound()
+	described := make([]client.Socket, 0, len(svc.declaration.Sockets))
+	for _, socket := range svc.sockets.Wanted() {
+		described = append(described, client.Socket{Name: socket.Name, Network: socket.Network, Address: socket.Address, Held: held})
+	}
+	return described
+}
+
+// emptyNotNull makes an empty list of a missing one, for JSON.
+func emptyNotNull[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,378 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/thejerf/suture/v4"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/supervisor/graph"
+	"github.com/owncloud/ocis-runtime/supervisor/history"
+	"github.com/owncloud/ocis-runtime/supervisor/instance"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+	"github.com/owncloud/ocis-runtime/supervisor/runlock"
+	"github.com/owncloud/ocis-runtime/supervisor/runstate"
+	"github.com/owncloud/ocis-runtime/supervisor/sockets"
+)
+
+// Registrar is told which instances are ready, and where.
+type Registrar interface {
+	Enter(instance string, nodes []plugins.Registration)
+	Remove(instance string)
+}
+
+// Options make a supervisor.
+type Options struct {
+	Paths        config.Paths
+	Settings     Settings
+	Declarations []plugins.Declaration
+	Executable   string   // what children execute, absolute
+	Environ      []string // of the children
+	Registrar    Registrar
+	Log          *logrus.Logger
+	Node         string // the name of this machine
+}
+
+// EssentialError is returned by Serve when an essential service has failed for good.
+type EssentialError struct {
+	Service string
+	Message string
+}
+
+// Error implements error.
+func (e *EssentialError) Error() string {
+	return fmt.Sprintf("essential service %s failed: %s; see `ocis logs %s`", e.Service, e.Message, e.Service)
+}
+
+// service is one service with its single instance and its sockets.
+type service struct {
+	declaration plugins.Declaration
+	wanted      bool // in the run set
+	instance    *instance.Instance
+	sockets     *sockets.Held
+	ready       chan struct{} // closed when it was ready for the first time
+	readyOnce   sync.Once
+}
+
+// Supervisor keeps services running. Its methods are safe for concurrent use; most
+// need Serve to run.
+type Supervisor struct {
+	options  Options
+	log      *logrus.Entry
+	graph    *graph.Graph
+	services map[string]*service // by name; never changed after New
+	state    *runstate.State     // set by Serve before anything runs
+	history  *history.Log
+
+	serving  chan struct{} // closed when commands are taken
+	ready    chan struct{} // closed when the whole run set was ready
+	failed   chan error    // has room for one: the failure of an essential service
+	abort    context.CancelFunc
+	aborted  context.Context
+	started  time.Time
+	watchers sync.WaitGroup
+}
+
+// New checks the declarations and the settings. It changes nothing on the machine.
+func New(options Options) (*Supervisor, error) {
+	declarations, err := options.Settings.apply(options.Declarations)
+	if err != nil {
+		return nil, err
+	}
+	needs := make(map[string][]string, len(declarations))
+	for name, declaration := range declarations {
+		needs[name] = declaration.Needs
+	}
+	g, err := graph.New(needs)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := options.Settings.runSet(g.Names())
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervisor{
+		options: options, log: logrus.NewEntry(options.Log), graph: g,
+		services: make(map[string]*service, len(declarations)), history: history.New(),
+		serving: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1),
+	}
+	s.aborted, s.abort = context.WithCancel(context.Background())
+	for name, declaration := range declarations {
+		s.services[name] = &service{
+			declaration: declaration, wanted: wanted[name],
+			sockets: sockets.New(name, declaration.Sockets), ready: make(chan struct{}),
+		}
+	}
+	for _, svc := range s.services {
+		svc.instance = instance.New(s.instanceOptions(svc))
+	}
+	return s, nil
+}
+
+func (s *Supervisor) instanceOptions(svc *service) instance.Options {
+	needs := s.neededFrom(svc)
+	return instance.Options{
+		Name:           svc.declaration.Name + "-1",
+		Declaration:    svc.declaration,
+		Autostart:      svc.wanted,
+		Needs:          s.allReady(needs),
+		NeedsText:      strings.Join(needs, ", "),
+		Spec:           s.specOf(svc),
+		HealthInterval: s.options.Settings.HealthInterval,
+		HealthTimeout:  s.options.Settings.HealthTimeout,
+		Backoff:        s.options.Settings.backoff(),
+		Random:         rand.Float64,
+		Observer:       &observer{supervisor: s, service: svc},
+	}
+}
+
+// neededFrom returns what a service waits for: of its needs those that are in the run
+// set, since the others would never come.
+func (s *Supervisor) neededFrom(svc *service) []string {
+	var needs []string
+	for _, name := range s.graph.Needs(svc.declaration.Name) {
+		if s.services[name].wanted {
+			needs = append(needs, name)
+		}
+	}
+	return needs
+}
+
+// allReady returns a channel that is closed when all of them were ready once; nil when
+// there is nothing to wait for.
+func (s *Supervisor) allReady(names []string) <-chan struct{} {
+	if len(names) == 0 {
+		return nil
+	}
+	all := make(chan struct{})
+	s.watchers.Go(func() {
+		for _, name := range names {
+			select {
+			case <-s.services[name].ready:
+			case <-s.aborted.Done():
+				return
+			}
+		}
+		close(all)
+	})
+	return all
+}
+
+// Ready is closed when every service of the run set was ready.
+func (s *Supervisor) Ready() <-chan struct{} { return s.ready }
+
+// Abort ends everything at once: what runs is killed.
+func (s *Supervisor) Abort() { s.abort() }
+
+// Serve runs everything until ctx is done, then stops it in order, within the stop
+// bound. It returns nil after that; before, it returns errors of the start (nothing is
+// left running) and *EssentialError. It can be called once.
+func (s *Supervisor) Serve(ctx context.Context) error {
+	defer s.watchers.Wait()
+	defer s.abort()
+	s.started = time.Now()
+	lock, err := s.prepare()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	defer s.releaseSockets()
+	root, treeDone, endTree := s.grow()
+	close(s.serving)
+	s.watchers.Go(s.announceReady)
+	s.watchers.Go(s.boundLogs)
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-s.failed:
+		s.log.WithError(failure).Error("shutting down")
+	case <-s.aborted.Done():
+	}
+	s.note("stopping")
+	s.stopInOrder()
+	s.abort()
+	endTree()
+	<-treeDone
+	s.warnUnstopped(root)
+	s.note("stopped")
+	return failure
+}
+
+// prepare does everything that can fail before anything runs.
+func (s *Supervisor) prepare() (lock *runlock.Lock, err error) {
+	if err := s.options.Paths.MakeDirs(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.controlDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("prepare the run directory: %w", err)
+	}
+	if lock, err = runlock.Take(s.options.Paths.Run); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.releaseSockets()
+			lock.Release()
+		}
+	}()
+	if err := process.BecomeReaper(); err != nil {
+		s.log.WithError(err).Warn("orphaned descendants of services are not reaped")
+	}
+	if err := s.inherit(); err != nil {
+		return nil, err
+	}
+	for _, name := range s.graph.Names() {
+		if svc := s.services[name]; svc.wanted {
+			if err := svc.sockets.Bind(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return lock, nil
+}
+
+// predecessorBound is how long the children of a dead predecessor may take to go.
+const predecessorBound = 5 * time.Second
+
+// inherit opens the run state and ends the children that a dead predecessor left. Only
+// a process that is provably one of them is touched.
+func (s *Supervisor) inherit() error {
+	state, aside, err := runstate.Open(s.options.Paths.Run)
+	if err != nil {
+		return err
+	}
+	for _, message := range aside {
+		s.log.Warn(message)
+	}
+	s.state = state
+	var ending sync.WaitGroup
+	for _, left := range state.Instances() {
+		if !left.Process.Alive() {
+			continue
+		}
+		s.log.WithFields(logrus.Fields{"instance": left.Instance, "pid": left.Process.Pid}).Warn("ending a child that a dead runtime left behind")
+		ending.Go(func() {
+			if err := left.Process.KillGroup(predecessorBound); err != nil {
+				s.log.WithError(err).Error("a child of a dead runtime is still there")
+			}
+		})
+	}
+	ending.Wait()
+	return s.clearControlDir()
+}
+
+// controlDir is where go-plugin makes its folders. The name is short because of the
+// limit on socket paths.
+func (s *Supervisor) controlDir() string { return filepath.Join(s.options.Paths.Run, "ctl") }
+
+func (s *Supervisor) clearControlDir() error {
+	leftovers, err := filepath.Glob(filepath.Join(s.controlDir(), "plugin-dir*"))
+	for _, leftover := range leftovers {
+		err = errors.Join(err, os.RemoveAll(leftover))
+	}
+	if err != nil {
+		return fmt.Errorf("prepare the run directory: %w", err)
+	}
+	return nil
+}
+
+// grow starts the suture tree: the root, a supervisor for each service, its instance.
+func (s *Supervisor) grow() (root *suture.Supervisor, done <-chan error, end context.CancelFunc) {
+	root = suture.New("runtime", s.sutureSpec())
+	for _, name := range s.graph.Names() {
+		branch := suture.New(name, s.sutureSpec())
+		branch.Add(s.services[name].instance)
+		root.Add(branch)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return root, root.ServeBackground(ctx), cancel
+}
+
+// treeTimeout is how long suture waits for an instance whose child was killed.
+const treeTimeout = 10 * time.Second
+
+// sutureSpec leaves the restarts to the instances: Serve returns only at the end, so a
+// failure that suture sees is a panic of ours, and that shall be seen.
+func (s *Supervisor) sutureSpec() suture.Spec {
+	return suture.Spec{
+		EventHook: func(event suture.Event) {
+			if event.Type() != suture.EventTypeResume {
+				s.log.WithFields(event.Map()).Warn(event.String())
+			}
+		},
+		Timeout: treeTimeout,
+	}
+}
+
+func (s *Supervisor) warnUnstopped(root *suture.Supervisor) {
+	report, err := root.UnstoppedServiceReport()
+	if err != nil {
+		return
+	}
+	for _, left := range report {
+		s.log.Errorf("%s did not stop", left.Name)
+	}
+}
+
+// announceReady closes Ready when the run set is up.
+func (s *Supervisor) announceReady() {
+	count := 0
+	for _, svc := range s.services {
+		if !svc.wanted {
+			continue
+		}
+		select {
+		case <-svc.ready:
+			count++
+		case <-s.aborted.Done():
+			return
+		}
+	}
+	s.log.WithField("seconds", time.Since(s.started).Seconds()).Infof("all %d services are ready after %s",
+		count, time.Since(s.started).Round(time.Millisecond))
+	s.note("ready")
+	close(s.ready)
+}
+
+// stopInOrder stops each service when nobody that needs it runs any more.
+func (s *Supervisor) stopInOrder() {
+	ctx, cancel := context.WithTimeout(s.aborted, s.options.Settings.StopBound)
+	defer cancel()
+	stopped := make(map[string]chan struct{}, len(s.services))
+	for name := range s.services {
+		stopped[name] = make(chan struct{})
+	}
+	var stopping sync.WaitGroup
+	for name, svc := range s.services {
+		stopping.Go(func() {
+			defer close(stopped[name])
+			for _, dependent := range s.graph.NeededBy(name) {
+				select {
+				case <-stopped[dependent]:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if err := svc.instance.Kill(ctx); err != nil && s.aborted.Err() == nil {
+				s.log.WithError(err).Errorf("%s did not stop in time and is killed", name)
+			}
+		})
+	}
+	stopping.Wait()
+}
+
+func (s *Supervisor) releaseSockets() {
+	for _, svc := range s.services {
+		svc.sockets.Release()
+	}
+}
