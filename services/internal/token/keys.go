@@ -1,0 +1,49 @@
+package token
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/owncloud/ocis-runtime/plugins/config"
+)
+
+// Section is the section of ocis.yaml that holds the keys.
+const Section = "token"
+
+// Settings are the keys: only those who sign read the first.
+type Settings struct {
+	SigningKey   string `yaml:"signing_key" env:"OCIS_TOKEN_SIGNING_KEY" secret:"true" allowed:"a base64 Ed25519 seed of 32 bytes" desc:"signs internal tokens"`
+	VerifyingKey string `yaml:"verifying_key" env:"OCIS_TOKEN_VERIFYING_KEY" allowed:"a base64 Ed25519 public key of 32 bytes" desc:"verifies internal tokens"`
+}
+
+// NewKeys returns a new random pair as Settings hold it.
+func NewKeys() (Settings, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return Settings{}, fmt.Errorf("make the keys of the internal token: %w", err)
+	}
+	return Settings{
+		SigningKey:   base64.StdEncoding.EncodeToString(private.Seed()),
+		VerifyingKey: base64.StdEncoding.EncodeToString(public),
+	}, nil
+}
+
+func read(src *config.Source) (Settings, error) {
+	var settings Settings
+	err := src.Fill(Section, &settings)
+	return settings, err
+}
+
+// decode returns the 32 bytes of a key. The key itself never shows in the error.
+func decode(text, name, variable string, size int) ([]byte, error) {
+	if text == "" {
+		return nil, fmt.Errorf("%s.%s is not set: run \"ocis init\", or set %s", Section, name, variable)
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != size {
+		return nil, fmt.Errorf("%s.%s is not a key: %d bytes in base64 are needed, as \"ocis init\" writes them", Section, name, size)
+	}
+	return key, nil
+}
