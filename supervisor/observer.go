@@ -70,7 +70,7 @@ func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 	case client.StatusBackoff:
 		o.log(now).Warnf("%s %s; next start at %s", now.Service, now.Message, now.NextStart.Format(time.RFC3339Nano))
 	case client.StatusStarting:
-		if from != client.StatusStopped {
+		if from != client.StatusStopped && from != client.StatusBackoff {
 			o.log(now).Warnf("%s %s; restarting", now.Service, now.Message)
 		}
 	}

@@ -12,8 +12,9 @@ import (
 // platform we build for: sun_path has 108 bytes on Linux and 104 on macOS, with the NUL.
 const maxSocketPath = 103
 
-// longestSocketName is room for the longest name that Socket appends.
-const longestSocketName = 40
+// longestSocketName is room for what Socket appends, and for the names that go-plugin
+// gives to control sockets.
+const longestSocketName = 43
 
 // Paths says where things are on disk. All are absolute.
 type Paths struct {

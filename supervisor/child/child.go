@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -97,7 +98,7 @@ func Start(spec Spec) (*Child, error) {
 func (c *Child) shakeHands() (*plugins.Remote, error) {
 	protocol, err := c.client.Client()
 	if err != nil {
-		return nil, fmt.Errorf("no handshake: %w", err)
+		return nil, fmt.Errorf("no handshake: %s", oneLine(err))
 	}
 	dispensed, err := protocol.Dispense(plugins.DispenseName)
 	if err != nil {
@@ -115,6 +116,9 @@ func (c *Child) shakeHands() (*plugins.Remote, error) {
 	}
 	return remote, c.identify(description)
 }
+
+// oneLine joins the lines of go-plugin's error texts.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // identify checks that the process which answers is the one that was started.
 func (c *Child) identify(d plugins.Description) error {
@@ -154,7 +158,11 @@ func (c *Child) WaitReady(ctx context.Context) ([]plugins.Registration, error) {
 	if err != nil {
 		return nil, err
 	}
-	return remote.WaitReady(ctx)
+	nodes, err := remote.WaitReady(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("not ready in time: %w", context.Cause(ctx))
+	}
+	return nodes, err
 }
 
 // Health asks the child how it is. An error means that there was no answer.
@@ -173,7 +181,7 @@ func (c *Child) connected(ctx context.Context) (*plugins.Remote, error) {
 	case <-c.Done():
 		return nil, errors.New("it ended before it was ready")
 	case <-ctx.Done():
-		return nil, fmt.Errorf("no handshake yet: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("no handshake in time: %w", context.Cause(ctx))
 	}
 }
 

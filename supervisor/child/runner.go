@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
@@ -66,13 +65,9 @@ func (r *childRunner) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill implements runner.Runner.
-func (r *childRunner) Kill(context.Context) error {
-	if r.process != nil {
-		_ = r.process.SignalGroup(syscall.SIGKILL) // gone is as good
-	}
-	return nil
-}
+// Kill implements runner.Runner. It does nothing: go-plugin calls it when a handshake
+// fails, and who ends the process then, with what reason on record, is not its decision.
+func (r *childRunner) Kill(context.Context) error { return nil }
 
 // ID implements runner.Runner. Empty: nothing was started.
 func (r *childRunner) ID() string {

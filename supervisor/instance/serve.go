@@ -212,7 +212,7 @@ func (k *keeper) awaitReady(c *child.Child) {
 			switch {
 			case k.now.Status != client.StatusStarting: // it drains already
 			case err != nil:
-				k.reason = fmt.Sprintf("did not become ready: %v", err)
+				k.reason = fmt.Sprintf("%v, after %s", err, time.Since(k.now.Started).Round(time.Millisecond))
 				c.Kill()
 			default:
 				k.now.Nodes = nodes
@@ -286,6 +286,9 @@ func (k *keeper) stopGrace() time.Duration {
 // that is the decision. Records are written beside the next start, not before it.
 func (k *keeper) settle(exit process.Exit) {
 	ended, reason := k.now, k.reason
+	if exit.Code >= 0 {
+		reason = "" // it was not our signal that ended it, so its exit says more
+	}
 	uptime := time.Since(k.now.Started)
 	decision := restart.Decide(restart.Facts{
 		Policy:   k.options.Declaration.Restart,

@@ -1,0 +1,101 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+// TestMain lets the test binary be the children as well: as "ocis NAME server" it does
+// what the variable BEHAVIOUR_NAME says.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[0] == "ocis" && os.Args[2] == "server" {
+		behave(os.Args[1], os.Getenv("BEHAVIOUR_"+os.Args[1]))
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// behave is the main function of a child.
+func behave(name, behaviour string) {
+	switch {
+	case behaviour == "garbage":
+		fmt.Println("hello, I am no plugin")
+		select {}
+	case behaviour == "silent":
+		select {}
+	case strings.HasPrefix(behaviour, "exit "):
+		fmt.Fprintln(os.Stderr, "my last words")
+		var code int
+		fmt.Sscanf(behaviour, "exit %d", &code)
+		os.Exit(code)
+	case behaviour == "liar":
+		name = "somebody-else"
+	case behaviour == "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+	}
+	plugins.Serve(plugins.Service{
+		Declaration: declare(name),
+		Run: func(ctx context.Context, child *plugins.Child) error {
+			return live(ctx, child, behaviour)
+		},
+		Health: func(context.Context) error {
+			if _, err := os.Stat(os.Getenv("SICK_" + name)); err == nil {
+				return errors.New("I do not feel well")
+			}
+			return nil
+		},
+	})
+}
+
+// live is a service: it answers each connection with its pid.
+func live(ctx context.Context, child *plugins.Child, behaviour string) error {
+	if behaviour == "never ready" {
+		<-ctx.Done()
+		return nil
+	}
+	listener, err := child.Listener("")
+	if err != nil {
+		return err
+	}
+	if behaviour == "grandchild" {
+		grandchild := exec.Command("sleep", "600")
+		if err := grandchild.Start(); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "grandchild %d\n", grandchild.Process.Pid)
+	}
+	fmt.Println("on stdout")
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stop()
+	child.Ready(plugins.Registration{Service: child.Service(), NodeID: child.Instance(), Address: listener.Addr().String()})
+	for {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(conn, os.Getpid())
+		conn.Close()
+	}
+	if behaviour == "stubborn" {
+		select {}
+	}
+	return nil
+}
+
+// declare is the declaration of a test's child; the socket's address is added by the test.
+func declare(name string) plugins.Declaration {
+	return plugins.Declaration{Name: name, Sockets: []plugins.Socket{{Network: "unix"}}}
+}

@@ -1,0 +1,409 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+func TestServicesStartWhenWhatTheyNeedIsReady(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{
+		"storage": {}, "webdav": {needs: []string{"storage"}}, "proxy": {needs: []string{"webdav", "users"}}, "users": {},
+	})
+	r.awaitReady()
+	var order []string
+	events, _ := r.History().Since(0)
+	for _, event := range events {
+		if event.Status == client.StatusReady {
+			order = append(order, event.Service)
+		}
+	}
+	if slices.Index(order, "storage") > slices.Index(order, "webdav") || order[len(order)-1] != "proxy" {
+		t.Errorf("they became ready in the order %v", order)
+	}
+	if got := r.nodes.entered(); len(got) != 4 {
+		t.Errorf("the registry has %v", got)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if got := r.nodes.entered(); len(got) != 0 {
+		t.Errorf("the registry still has %v", got)
+	}
+	var stopped []string
+	events, _ = r.History().Since(0)
+	for _, event := range events {
+		if event.Status == client.StatusStopped {
+			stopped = append(stopped, event.Service)
+		}
+	}
+	if slices.Index(stopped, "proxy") != 0 || slices.Index(stopped, "webdav") > slices.Index(stopped, "storage") {
+		t.Errorf("they stopped in the order %v", stopped)
+	}
+}
+
+func TestAKilledChildIsReplacedAndNobodyElseNotices(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"storage": {}, "webdav": {needs: []string{"storage"}}})
+	r.awaitReady()
+	for _, name := range []string{"storage", "webdav"} {
+		before := map[string]int{}
+		for _, instance := range r.List() {
+			before[instance.Service] = instance.Pid
+		}
+		if err := syscall.Kill(before[name], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		r.await(name+" is replaced", func() bool {
+			now := r.instance(name)
+			return now.Status == client.StatusReady && now.Pid != before[name]
+		})
+		for _, instance := range r.List() {
+			if instance.Service != name && instance.Pid != before[instance.Service] {
+				t.Errorf("%s was replaced although %s was killed", instance.Service, name)
+			}
+		}
+		if got := r.instance(name); got.Restarts != 1 {
+			t.Errorf("%s has %d restarts", name, got.Restarts)
+		}
+	}
+	if got := r.nodes.entered(); len(got) != 2 {
+		t.Errorf("the registry has %v", got)
+	}
+}
+
+func TestNoConnectionIsRefusedWhileAChildIsReplaced(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	first, err := r.ask("web")
+	if err != nil || first != fmt.Sprint(r.instance("web").Pid) {
+		t.Fatalf("%q, %v", first, err)
+	}
+	if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// Whether this connection finds the dying child or its replacement, it is not refused.
+	for {
+		answer, err := r.ask("web")
+		if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
+		if answer != "" && answer != first {
+			break
+		}
+	}
+}
+
+func TestAnExitLeavesARecordWithTheLastWords(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "exit 7"}})
+	r.awaitStatus("web", client.StatusBackoff)
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	last := r.instance("web").LastExit
+	if last.Code != 7 || last.Signal != "" || !strings.Contains(last.Message, "code 7: my last words") {
+		t.Errorf("the record is %+v", last)
+	}
+	status, err := r.Status(t.Context(), "web")
+	if err != nil || len(status.Exits) == 0 || !slices.Contains(status.Exits[0].LastLines, "my last words") {
+		t.Errorf("the status is %+v, %v", status, err)
+	}
+}
+
+func TestACrashLoopBacksOffAndCostsItsSiblingsNothing(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"loop": {behaviour: "exit 1"}, "web": {}})
+	r.await("the loop was started four times", func() bool { return r.instance("loop").Restarts >= 3 })
+	before := r.awaitStatus("web", client.StatusReady)
+	if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.await("web is replaced", func() bool {
+		now := r.instance("web")
+		return now.Status == client.StatusReady && now.Pid != before.Pid
+	})
+	next := r.awaitStatus("loop", client.StatusBackoff)
+	if next.NextStart == nil {
+		t.Errorf("list does not say when the next try is: %+v", next)
+	}
+}
+
+func TestKillStopsAndRunStarts(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}, "other": {}})
+	r.awaitReady()
+	if err := r.Kill(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.instance("web"); got.Status != client.StatusStopped || got.Pid != 0 {
+		t.Errorf("after kill it is %+v", got)
+	}
+	if _, err := r.ask("web"); err == nil {
+		t.Error("a stopped service lets its callers wait")
+	}
+	if err := r.Run(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := r.ask("web"); err != nil || answer != fmt.Sprint(r.instance("web").Pid) {
+		t.Errorf("%q, %v", answer, err)
+	}
+	before := r.instance("web")
+	if err := r.Run(t.Context(), "web"); err != nil || r.instance("web").Pid != before.Pid {
+		t.Errorf("running what runs: %v, %+v", err, r.instance("web"))
+	}
+	if err := r.Restart(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.instance("web"); got.Pid == before.Pid || got.LastExit == nil || !got.LastExit.Expected {
+		t.Errorf("after restart it is %+v", got)
+	}
+}
+
+func TestCommandsWorkInEveryState(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{
+		"silent": {behaviour: "never ready"}, "waits": {needs: []string{"silent"}}, "loop": {behaviour: "exit 1"},
+	})
+	r.await("all are where they shall be", func() bool {
+		return r.instance("silent").Pid != 0 && r.instance("loop").Restarts > 0
+	})
+	if got := r.instance("waits"); got.Status != client.StatusStarting || !strings.Contains(got.Message, "silent") {
+		t.Errorf("a service that waits is %+v", got)
+	}
+	for _, name := range []string{"waits", "silent", "loop"} {
+		if err := r.Kill(t.Context(), name); err != nil {
+			t.Errorf("kill %s: %v", name, err)
+		}
+		if err := r.Kill(t.Context(), name); err != nil {
+			t.Errorf("kill %s again: %v", name, err)
+		}
+	}
+	if err := r.Crash(t.Context(), "loop", syscall.SIGKILL); err == nil {
+		t.Error("a stopped service was hit")
+	}
+	if err := r.Run(t.Context(), "loop"); err == nil || !strings.Contains(err.Error(), "my last words") && !strings.Contains(err.Error(), "code 1") {
+		t.Errorf("running what crashes: %v", err)
+	}
+}
+
+func TestAHungChildIsReplaced(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	before := r.instance("web")
+	if err := r.Crash(t.Context(), "web", syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	r.await("it is replaced", func() bool {
+		now := r.instance("web")
+		return now.Status == client.StatusReady && now.Pid != before.Pid
+	})
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	if last := r.instance("web").LastExit; !strings.Contains(last.Message, "hung") {
+		t.Errorf("the record is %+v", last)
+	}
+}
+
+func TestAnUnhealthyChildIsShownAndTakenOutOfTheRegistry(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	sick := filepath.Join(r.paths.Base, "sick-web")
+	if err := os.WriteFile(sick, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.awaitStatus("web", client.StatusUnhealthy); !strings.Contains(got.Message, "feel well") || len(r.nodes.entered()) != 0 {
+		t.Errorf("it is %+v, the registry has %v", got, r.nodes.entered())
+	}
+	pid := r.instance("web").Pid
+	if err := os.Remove(sick); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.awaitStatus("web", client.StatusReady); got.Pid != pid || len(r.nodes.entered()) != 1 {
+		t.Errorf("it is %+v, the registry has %v", got, r.nodes.entered())
+	}
+}
+
+func TestChildrenThatBreakTheContractAreNamed(t *testing.T) {
+	short := func(d *plugins.Declaration) { d.ReadyTimeout = time.Second }
+	for name, test := range map[string]struct {
+		child testChild
+		want  string
+	}{
+		"garbage instead of a handshake": {testChild{behaviour: "garbage"}, "hello, I am no plugin"},
+		"somebody else":                  {testChild{behaviour: "liar"}, "somebody-else"},
+		"never ready":                    {testChild{behaviour: "never ready", change: short}, "not ready"},
+		"silent":                         {testChild{behaviour: "silent", change: short}, "no handshake"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startRuntime(t, map[string]testChild{"odd": test.child, "web": {}})
+			r.awaitStatus("odd", client.StatusBackoff)
+			r.await("there is a record", func() bool { return r.instance("odd").LastExit != nil })
+			if last := r.instance("odd").LastExit; !strings.Contains(last.Message, test.want) || strings.Contains(last.Message, "\n") {
+				t.Errorf("the record says %q", last.Message)
+			}
+			r.awaitStatus("web", client.StatusReady)
+		})
+	}
+}
+
+func TestNoGrandchildSurvives(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "grandchild"}})
+	r.awaitReady()
+	log, err := os.ReadFile(r.paths.Log("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var grandchild int
+	if _, err := fmt.Sscanf(string(log[strings.Index(string(log), "grandchild"):]), "grandchild %d", &grandchild); err != nil {
+		t.Fatalf("%v in %q", err, log)
+	}
+	if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.await("it was replaced", func() bool { return r.instance("web").Restarts == 1 })
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if !processIsGone(grandchild) && !isZombie(grandchild) {
+		t.Errorf("grandchild %d lives", grandchild)
+	}
+}
+
+func isZombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.Contains(string(stat), ") Z ")
+}
+
+func TestOutputOfBothStreamsIsInTheLog(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	if log, err := os.ReadFile(r.paths.Log("web")); err != nil || !strings.Contains(string(log), "on stdout") {
+		t.Errorf("the log is %q, %v", log, err)
+	}
+}
+
+func TestTheRestartPolicyDecides(t *testing.T) {
+	policy := func(p plugins.RestartPolicy) func(*plugins.Declaration) {
+		return func(d *plugins.Declaration) { d.Restart = p }
+	}
+	r := startRuntime(t, map[string]testChild{
+		"once":  {behaviour: "exit 0", change: policy(plugins.RestartOnFailure)},
+		"never": {behaviour: "exit 3", change: policy(plugins.RestartNever)},
+	})
+	for _, name := range []string{"once", "never"} {
+		if got := r.awaitStatus(name, client.StatusFailed); got.Restarts != 0 {
+			t.Errorf("%s was restarted %d times", name, got.Restarts)
+		}
+	}
+}
+
+func TestTheFailureOfAnEssentialServiceEndsTheRuntime(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}, "vital": {behaviour: "exit 1", needs: []string{"web"}, change: func(d *plugins.Declaration) {
+		d.Essential, d.Restart = true, plugins.RestartNever
+	}}})
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+		var essential *EssentialError
+		if !errors.As(err, &essential) || essential.Service != "vital" {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the runtime goes on")
+	}
+}
+
+func TestStopEndsAChildThatIgnoresEverythingButSIGKILL(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "stubborn", change: func(d *plugins.Declaration) { d.StopGrace = 100 * time.Millisecond }}})
+	r.awaitReady()
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAbortKillsAtOnce(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "stubborn"}})
+	r.awaitReady()
+	r.cancel()
+	r.awaitStatus("web", client.StatusStopping)
+	r.Abort()
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStopWorksWhileAChildHangs(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	if err := r.Crash(t.Context(), "web", syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheChildrenOfADeadRuntimeAreEndedAndItsRecordsKept(t *testing.T) {
+	base := tempDir(t)
+	first := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	first.serve()
+	first.awaitReady()
+	left := first.instance("web")
+	state, err := os.ReadFile(filepath.Join(base, "run", "state", "web-1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The state as a runtime leaves it that was killed: written back after an orderly stop, with
+	// a process that really runs under the recorded identity.
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(state), fmt.Sprintf(`"pid":%d`, left.Pid)) {
+		t.Fatalf("the state does not name the child: %s", state)
+	}
+	second := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	second.serve()
+	second.awaitReady()
+	if exits, err := second.Status(t.Context(), "web"); err != nil || len(exits.Exits) != 1 {
+		t.Errorf("%d exits are remembered, %v", len(exits.Exits), err)
+	}
+}
+
+func TestOnlyTheRunSetIsStarted(t *testing.T) {
+	settings := testSettings()
+	settings.Exclude = []string{"users"}
+	r := prepareRuntime(t, tempDir(t), map[string]testChild{"users": {}, "web": {needs: []string{"users"}}}, settings)
+	r.serve()
+	r.awaitReady()
+	if got := r.instance("users"); got.Status != client.StatusStopped {
+		t.Errorf("an excluded service is %s", got.Status)
+	}
+	if err := r.Run(t.Context(), "users"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheSecondRuntimeIsRefusedAndTheFirstGoesOn(t *testing.T) {
+	base := tempDir(t)
+	first := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	first.serve()
+	first.awaitReady()
+	second := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	if err := second.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+	if answer, err := first.ask("web"); err != nil || answer == "" {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+func TestUnknownNamesAreAnsweredWithTheNearest(t *testing.T) {
+	r := prepareRuntime(t, tempDir(t), map[string]testChild{"storage": {}}, testSettings())
+	var unknown *UnknownServiceError
+	if err := r.Run(context.Background(), "storge"); !errors.As(err, &unknown) || !strings.Contains(err.Error(), `did you mean "storage"?`) {
+		t.Errorf("got %v", err)
+	}
+}
