@@ -1,0 +1,22 @@
+// Package tree is the storage engine: one tree of files and directories per user, with
+// locks, dead properties, a trash and an outbox of events.
+//
+// Metadata is in one bbolt database, content in blob files beside it. What holds it
+// together:
+//
+//   - A change is one transaction. Its conditions, locks and quota are evaluated in it,
+//     its event is written in it, and it is acknowledged after it is on disk. Changes
+//     that come at the same time share a transaction (writer.go).
+//   - Content is sealed on disk before the transaction that refers to it, and removed
+//     after the one that stops to. A crash in between leaves an unused blob, never a
+//     missing one; the next start removes it in the background.
+//   - A blob never changes. A reader opens it inside its read transaction, so metadata
+//     and content are of one moment; a copy refers to the same blob.
+//   - An entry's key is its parent's id and its name. A directory is one range of keys,
+//     and moving or deleting a tree is one key, whatever its size.
+//   - Every change gives all ancestors up to the root a new etag and the right size.
+//
+// The package leaves to others who the user is, the wire, and the way of content
+// between processes. Methods take an owner, which they trust. They are safe for
+// concurrent use. Requests and responses are the messages of the API.
+package tree

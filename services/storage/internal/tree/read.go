@@ -1,0 +1,129 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
+)
+
+// readAttempts bounds how often Open starts again when the content that it was about
+// to open has just been replaced and removed.
+const readAttempts = 10
+
+// find is read for an existing path whose conditions hold.
+func (t *Tree) find(ctx context.Context, owner, text string, c *storageapi.Conditions, f func(x *tx, at *place) error) error {
+	path, err := parse(text)
+	if err != nil {
+		return err
+	}
+	return t.read(ctx, owner, func(x *tx, root node) error {
+		at, err := x.locate(root, path)
+		if err != nil {
+			return err
+		}
+		if err := x.holds(&at, c); err != nil {
+			return err
+		}
+		if !at.found {
+			return errNotFound(path)
+		}
+		return f(x, &at)
+	})
+}
+
+// Stat returns the metadata of one entry.
+func (t *Tree) Stat(ctx context.Context, owner string, request *storageapi.StatRequest) (*storageapi.Entry, error) {
+	var entry *storageapi.Entry
+	err := t.find(ctx, owner, request.GetPath(), request.GetConditions(), func(x *tx, at *place) (err error) {
+		entry, err = x.show(at.root().entry.ID, at.path, &at.last().entry)
+		return err
+	})
+	return entry, err
+}
+
+// List returns a directory and its children as of one moment.
+func (t *Tree) List(ctx context.Context, owner string, request *storageapi.ListRequest) (*storageapi.ListResponse, error) {
+	response := &storageapi.ListResponse{}
+	err := t.find(ctx, owner, request.GetPath(), request.GetConditions(), func(x *tx, at *place) error {
+		root := at.root().entry.ID
+		locks, err := x.covering(root, at.path)
+		if err != nil {
+			return err
+		}
+		response.Directory = x.describe(at.path, &at.last().entry, locks)
+		if !at.last().entry.Directory {
+			return nil
+		}
+		lockless := x.lockless(root)
+		return x.children(at.last().entry.ID, func(n node) error {
+			path := at.path.Child(n.name)
+			var locks []lock
+			if !lockless {
+				if locks, err = x.covering(root, path); err != nil {
+					return err
+				}
+			}
+			response.Children = append(response.Children, x.describe(path, &n.entry, locks))
+			return nil
+		})
+	})
+	return response, err
+}
+
+// Opened is a file's metadata and its content as of one moment.
+type Opened struct {
+	Entry   *storageapi.Entry
+	Content []byte   // when File is nil
+	File    *os.File // the caller closes it
+}
+
+// Open opens a file. Content of up to inline_limit bytes is returned in memory.
+func (t *Tree) Open(ctx context.Context, owner string, request *storageapi.OpenRequest) (*Opened, error) {
+	for attempt := 1; ; attempt++ {
+		opened, err := t.open(ctx, owner, request)
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) && attempt < readAttempts {
+				continue
+			}
+			return nil, err
+		}
+		if size := opened.Entry.GetSize(); opened.File != nil && size <= request.GetInlineLimit() {
+			defer opened.File.Close()
+			content := make([]byte, size)
+			if _, err := io.ReadFull(opened.File, content); err != nil {
+				return nil, fmt.Errorf("read the content of %s: %w", opened.Entry.GetId(), err)
+			}
+			opened.Content, opened.File = content, nil
+		}
+		return opened, nil
+	}
+}
+
+func (t *Tree) open(ctx context.Context, owner string, request *storageapi.OpenRequest) (*Opened, error) {
+	opened := &Opened{}
+	err := t.find(ctx, owner, request.GetPath(), request.GetConditions(), func(x *tx, at *place) (err error) {
+		entry := &at.last().entry
+		if entry.Directory {
+			return refuse(http.StatusMethodNotAllowed, "%s is a folder", at.path)
+		}
+		if opened.Entry, err = x.show(at.root().entry.ID, at.path, entry); err != nil || entry.Blob == (blobs.ID{}) {
+			return err
+		}
+		opened.File, err = t.blobs.Read(entry.Blob)
+		if err != nil {
+			return fmt.Errorf("open the content of %s: %w", opened.Entry.GetId(), err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}

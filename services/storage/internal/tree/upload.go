@@ -1,0 +1,191 @@
+package tree
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/google/uuid"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
+)
+
+// maxUploads bounds how many uploads are open at the same time.
+const maxUploads = 1024
+
+// uploadState is where an upload is in its life.
+type uploadState int
+
+const (
+	uploadOpen       uploadState = iota // being written
+	uploadCommitting                    // nothing but its own commit ends it
+	uploadEnded
+)
+
+// uploadEvent is what happens to an upload.
+type uploadEvent int
+
+const (
+	eventCommit uploadEvent = iota
+	eventAbort              // by the writer, its connection's end, or the ticket's expiry
+	eventDone               // the commit succeeded or failed
+)
+
+// after returns the state that follows. ok is false when the event has no effect.
+func (s uploadState) after(e uploadEvent) (next uploadState, ok bool) {
+	switch {
+	case s == uploadOpen && e == eventCommit:
+		return uploadCommitting, true
+	case s == uploadOpen && e == eventAbort, s == uploadCommitting && e == eventDone:
+		return uploadEnded, true
+	}
+	return s, false
+}
+
+// Upload is a file that is not visible yet. Its writer uses File and nothing else.
+type Upload struct {
+	ID    string
+	Limit uint64 // more bytes than this will not be accepted
+	File  *os.File
+
+	blob     blobs.ID
+	owner    string
+	path     paths.Path
+	modified int64
+	guard    *storageapi.Conditions
+	state    uploadState // guarded by uploads.mu
+}
+
+// uploads are those that have not ended. They do not outlive the process: their
+// writers notice its end, and the next one removes their files.
+type uploads struct {
+	blobs *blobs.Store
+
+	mu     sync.Mutex
+	byID   map[string]*Upload
+	closed bool
+}
+
+func newUploads(store *blobs.Store) *uploads {
+	return &uploads{blobs: store, byID: map[string]*Upload{}}
+}
+
+func (u *uploads) add(upload *Upload) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed || len(u.byID) >= maxUploads {
+		return refuse(http.StatusServiceUnavailable, "too many uploads at the same time")
+	}
+	u.byID[upload.ID] = upload
+	return nil
+}
+
+// transition moves an owner's upload on, or returns nil when the event has no effect.
+func (u *uploads) transition(owner, id string, e uploadEvent) *Upload {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	upload := u.byID[id]
+	if upload == nil || upload.owner != owner {
+		return nil
+	}
+	next, ok := upload.state.after(e)
+	if !ok {
+		return nil
+	}
+	upload.state = next
+	if next == uploadEnded {
+		delete(u.byID, id)
+	}
+	return upload
+}
+
+// discard removes what an upload has on disk.
+func (u *uploads) discard(upload *Upload) {
+	u.blobs.Discard(upload.blob)
+	upload.File.Close()
+}
+
+// close aborts all uploads; there is nobody left who commits.
+func (u *uploads) close() {
+	u.mu.Lock()
+	u.closed = true
+	var open []*Upload
+	for _, upload := range u.byID {
+		open = append(open, upload)
+	}
+	u.mu.Unlock()
+	for _, upload := range open {
+		if u.transition(upload.owner, upload.ID, eventAbort) != nil {
+			u.discard(upload)
+		}
+	}
+}
+
+// BeginUpload checks a write and opens a file for its content.
+func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageapi.BeginUploadRequest) (*Upload, error) {
+	path, err := parse(request.GetPath())
+	if err != nil {
+		return nil, err
+	}
+	size := uint64(max(request.GetSize(), 0))
+	if err := t.mayWrite(ctx, owner, path, size, request.GetConditions()); err != nil {
+		return nil, err
+	}
+	usage, err := t.Usage(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	blob, file, err := t.blobs.Create()
+	if err != nil {
+		return nil, err
+	}
+	upload := &Upload{
+		ID: uuid.NewString(), Limit: max(usage.GetAvailableBytes(), size), File: file,
+		blob: blob, owner: owner, path: path, modified: request.GetMtimeUnixNano(), guard: request.GetConditions(),
+	}
+	if err := t.uploads.add(upload); err != nil {
+		t.uploads.discard(upload)
+		return nil, err
+	}
+	return upload, nil
+}
+
+// CommitUpload makes an upload visible. With any error the upload is gone.
+func (t *Tree) CommitUpload(ctx context.Context, owner string, request *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
+	upload := t.uploads.transition(owner, request.GetUploadId(), eventCommit)
+	if upload == nil {
+		return nil, refuse(http.StatusNotFound, "the upload is gone: begin again")
+	}
+	defer t.uploads.transition(owner, upload.ID, eventDone)
+	new := content{size: request.GetSize(), sums: request.GetChecksums(), modified: upload.modified}
+	info, err := upload.File.Stat()
+	if err == nil && uint64(info.Size()) != new.size {
+		err = refuse(http.StatusBadRequest, "%d bytes have arrived, not %d", info.Size(), new.size)
+	}
+	if err == nil {
+		err = t.mayWrite(ctx, owner, upload.path, new.size, upload.guard)
+	}
+	if err != nil || new.size == 0 {
+		t.uploads.discard(upload)
+	} else {
+		new.blob = upload.blob
+		err = t.blobs.Seal(upload.blob, upload.File)
+		upload.File.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("commit an upload: %w", err)
+	}
+	return t.commit(ctx, owner, upload.path, upload.guard, new)
+}
+
+// AbortUpload drops an upload. It has no effect when there is none, or when it is
+// being committed.
+func (t *Tree) AbortUpload(owner, id string) {
+	if upload := t.uploads.transition(owner, id, eventAbort); upload != nil {
+		t.uploads.discard(upload)
+	}
+}
