@@ -1,0 +1,96 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/sirupsen/logrus"
+)
+
+// startTimeout bounds the start of the server, with the recovery of its streams.
+const startTimeout = 20 * time.Second
+
+// syncInterval is how often streams are synced to disk. Publishers keep events until
+// they are acknowledged, and the power fails less often than processes do.
+const syncInterval = 10 * time.Second
+
+// service is the state of the running service.
+type service struct {
+	settings Settings
+	store    string
+	server   atomic.Pointer[server.Server]
+}
+
+// open starts a server on the store, or on a new one when the store is unusable.
+func (n *service) open(log *logrus.Entry) (*server.Server, error) {
+	srv, err := n.start(log)
+	if err == nil {
+		return srv, nil
+	}
+	aside := fmt.Sprintf("%s.unusable-%s", n.store, time.Now().UTC().Format("20060102T150405"))
+	if renameErr := os.Rename(n.store, aside); renameErr != nil {
+		return nil, errors.Join(err, renameErr)
+	}
+	log.WithError(err).Errorf("the store cannot be used and was set aside as %s; starting with a new one", aside)
+	return n.start(log)
+}
+
+func (n *service) start(log *logrus.Entry) (*server.Server, error) {
+	if err := os.MkdirAll(n.store, 0o700); err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	srv, err := server.NewServer(&server.Options{
+		ServerName:             Name,
+		DontListen:             true, // no TCP: see bridge
+		NoSigs:                 true,
+		Username:               n.settings.User,
+		Password:               n.settings.Password,
+		JetStream:              true,
+		StoreDir:               n.store,
+		JetStreamMaxStore:      int64(n.settings.MaxStore),
+		JetStreamMaxMemory:     int64(n.settings.MaxMemory),
+		SyncInterval:           syncInterval,
+		DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the NATS server: %w", err)
+	}
+	srv.SetLogger(natsLogger{log}, log.Logger.IsLevelEnabled(logrus.DebugLevel), false)
+	srv.Start()
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, fmt.Errorf("the NATS server did not start on %s", n.store)
+	}
+	return srv, nil
+}
+
+// health asks the server whether its streams work.
+func (n *service) health(context.Context) error {
+	srv := n.server.Load()
+	if srv == nil || !srv.Running() {
+		return errors.New("the NATS server does not run")
+	}
+	if !srv.JetStreamEnabled() {
+		return errors.New("JetStream is off: its store has failed, see the log")
+	}
+	return nil
+}
+
+// natsLogger sends the server's lines to the service's log. Its notices are
+// housekeeping, so they become debug lines.
+type natsLogger struct {
+	log *logrus.Entry
+}
+
+func (l natsLogger) Noticef(format string, v ...any) { l.log.Debugf(format, v...) }
+func (l natsLogger) Warnf(format string, v ...any)   { l.log.Warnf(format, v...) }
+func (l natsLogger) Fatalf(format string, v ...any)  { l.log.Errorf(format, v...) }
+func (l natsLogger) Errorf(format string, v ...any)  { l.log.Errorf(format, v...) }
+func (l natsLogger) Debugf(format string, v ...any)  { l.log.Tracef(format, v...) }
+func (l natsLogger) Tracef(format string, v ...any)  { l.log.Tracef(format, v...) }
