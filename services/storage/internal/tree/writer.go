@@ -3,6 +3,7 @@ package tree
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 )
+
+var errClosing = refuse(http.StatusServiceUnavailable, "the storage is closing")
 
 // maxBatch bounds how many changes share a transaction.
 const maxBatch = 256
@@ -51,7 +54,7 @@ func newWriter(t *Tree) *writer {
 func (t *Tree) update(ctx context.Context, run func(*tx) error) error {
 	c := &change{ctx: ctx, run: run, done: make(chan struct{})}
 	if !t.writer.enqueue(c) {
-		return refuse(http.StatusServiceUnavailable, "the storage is closing")
+		return errClosing
 	}
 	<-c.done
 	return c.err
@@ -191,4 +194,19 @@ func (t *Tree) view(f func(*tx) error) error {
 		x.begin()
 		return f(x)
 	})
+}
+
+// Ping returns when the changes that waited before it are done, which shows that
+// changes get through, or with ctx's error.
+func (t *Tree) Ping(ctx context.Context) error {
+	c := &change{ctx: ctx, run: func(*tx) error { return nil }, done: make(chan struct{})}
+	if !t.writer.enqueue(c) {
+		return errClosing
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return fmt.Errorf("changes do not get through: %w", ctx.Err())
+	}
 }

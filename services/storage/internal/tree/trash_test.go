@@ -1,0 +1,143 @@
+package tree
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+)
+
+func (s *stand) trashed() []*storageapi.TrashItem {
+	s.t.Helper()
+	items, err := s.ListTrash(s.t.Context(), s.owner)
+	s.must(err)
+	return items
+}
+
+func TestADeletedTreeIsRestoredAsItWas(t *testing.T) {
+	s := newStand(t, Options{})
+	s.mkdir("/d")
+	s.mkdir("/d/sub")
+	file := s.put("/d/sub/f", "content")
+	s.delete("/d")
+	if s.exists("/d") || s.exists("/d/sub/f") {
+		t.Fatal("it is still there")
+	}
+	s.put("/later", "x")
+	s.delete("/later")
+	items := s.trashed()
+	if len(items) != 2 || items[0].GetOriginalPath() != "/later" || items[1].GetOriginalPath() != "/d" || items[1].GetDeletedUnix() != s.clock.Unix() {
+		t.Fatalf("trash %v", items)
+	}
+	s.mkdir("/d")
+	_, err := s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: items[1].GetId()})
+	s.wants(412, err)
+	_, err = s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: items[1].GetId(), Destination: "/none/d"})
+	s.wants(409, err)
+	response, err := s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: items[1].GetId(), Destination: "/back"})
+	s.must(err)
+	is := s.stat("/back/sub/f")
+	if response.GetEntry().GetPath() != "/back" || is.GetId() != file.GetId() || is.GetEtag() != file.GetEtag() || s.read("/back/sub/f") != "content" {
+		t.Errorf("restored %v, was %v", is, file)
+	}
+	_, err = s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: items[1].GetId()})
+	s.wants(404, err)
+}
+
+func TestPurgingRemovesContentForGood(t *testing.T) {
+	s := newStand(t, Options{})
+	s.mkdir("/d")
+	for range 3 {
+		s.put("/d/f", strings.Repeat("x", 1000))
+		s.delete("/d/f")
+	}
+	items := s.trashed()
+	s.must(s.PurgeTrash(t.Context(), s.owner, items[0].GetId()))
+	s.wants(404, s.PurgeTrash(t.Context(), s.owner, items[0].GetId()))
+	s.wants(404, s.PurgeTrash(t.Context(), s.owner, "nonsense"))
+	if left := len(s.trashed()); left != 2 {
+		t.Errorf("%d are left", left)
+	}
+	s.must(s.PurgeTrash(t.Context(), s.owner, ""))
+	if left := len(s.trashed()); left != 0 {
+		t.Errorf("%d are left", left)
+	}
+	s.settle()
+	s.must(s.Close())
+	if files := filesIn(t, s.options.Folder); files != 1 {
+		t.Errorf("%d files are on disk", files)
+	}
+	s.reopen()
+}
+
+// reopen opens a closed engine again.
+func (s *stand) reopen() {
+	s.t.Helper()
+	tree, err := Open(s.options)
+	s.must(err)
+	s.Tree = tree
+}
+
+func TestALargeTreeIsPurgedInSteps(t *testing.T) {
+	s := newStand(t, Options{})
+	s.mkdir("/d")
+	s.mkdir("/d/sub")
+	for _, folder := range []string{"/d/", "/d/sub/"} {
+		for i := range purgeBatch + 10 {
+			s.must(s.tryPut(folder + strings.Repeat("n", 1+i%200) + string(rune('a'+i/200))))
+		}
+	}
+	s.delete("/d")
+	s.must(s.PurgeTrash(t.Context(), s.owner, ""))
+	s.settle()
+}
+
+func TestTheTrashIsEmptiedByAge(t *testing.T) {
+	s := newStand(t, Options{Retention: 30 * 24 * time.Hour})
+	s.put("/old", "x")
+	s.delete("/old")
+	s.clock = s.clock.Add(20 * 24 * time.Hour)
+	s.put("/new", "x")
+	s.delete("/new")
+	s.clock = s.clock.Add(11 * 24 * time.Hour)
+	s.must(s.dropOld(t.Context()))
+	if items := s.trashed(); len(items) != 1 || items[0].GetOriginalPath() != "/new" {
+		t.Errorf("trash %v", items)
+	}
+}
+
+func TestTheQuotaIsAboutFilesAndTheTrashGivesWay(t *testing.T) {
+	s := newStand(t, Options{Quota: 1000})
+	put := func(path string, size int) error {
+		_, err := s.Put(t.Context(), s.owner, &storageapi.PutRequest{Path: path, Content: make([]byte, size)})
+		return err
+	}
+	s.must(put("/a", 600))
+	s.wants(507, put("/b", 401))
+	s.must(put("/b", 400))
+	s.wants(507, put("/a", 601))
+	s.must(put("/a", 600))
+	_, err := s.copy("/a", "/c", false)
+	s.wants(507, err)
+	_, err = s.BeginUpload(t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: "/c", Size: 1})
+	s.wants(507, err)
+	s.delete("/b")
+	if len(s.trashed()) != 1 {
+		t.Error("the trash gave way to nothing")
+	}
+	usage, err := s.Usage(t.Context(), s.owner)
+	s.must(err)
+	if usage.GetUsedBytes() != 600 || usage.GetAvailableBytes() != 400 {
+		t.Errorf("usage %v", usage)
+	}
+	s.must(put("/c", 1))
+	if len(s.trashed()) != 0 {
+		t.Error("the trash did not give way")
+	}
+	s.must(s.as("bob").tryPut("/other people have their own"))
+	s.must(put("/a", 1000-1))
+	s.delete("/a")
+	_, err = s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: s.trashed()[0].GetId()})
+	s.must(err)
+}

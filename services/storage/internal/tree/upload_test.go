@@ -1,0 +1,111 @@
+package tree
+
+import (
+	"os"
+	"testing"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+)
+
+func (s *stand) begin(path string, size int64) *Upload {
+	s.t.Helper()
+	upload, err := s.BeginUpload(s.t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: path, Size: size, MtimeUnixNano: 42})
+	s.must(err)
+	return upload
+}
+
+func (s *stand) commitUpload(upload *Upload, size uint64) (*storageapi.WriteResponse, error) {
+	return s.CommitUpload(s.t.Context(), s.owner, &storageapi.CommitUploadRequest{UploadId: upload.ID, Size: size, Checksums: &storageapi.Checksums{Sha1: []byte("sum")}})
+}
+
+func TestAnUploadIsVisibleAfterItsCommitAndNotBefore(t *testing.T) {
+	s := newStand(t, Options{})
+	for path, want := range map[string]string{"/f": "content", "/empty": ""} {
+		upload := s.begin(path, int64(len(want)))
+		upload.File.WriteString(want)
+		if s.exists(path) || len(s.list("/")) > 1 {
+			t.Error("it is visible before its commit")
+		}
+		response, err := s.commitUpload(upload, uint64(len(want)))
+		s.must(err)
+		entry := response.GetEntry()
+		if s.read(path) != want || entry.GetMtimeUnixNano() != 42 || string(entry.GetChecksums().GetSha1()) != "sum" {
+			t.Errorf("%v", entry)
+		}
+		_, err = s.commitUpload(upload, uint64(len(want)))
+		s.wants(404, err)
+		s.AbortUpload(s.owner, upload.ID)
+		s.delete(path)
+	}
+}
+
+func TestAnUploadThatIsAbortedCutOffOrRefusedLeavesNothing(t *testing.T) {
+	s := newStand(t, Options{})
+	aborted := s.begin("/f", -1)
+	aborted.File.WriteString("half")
+	s.AbortUpload(s.owner, aborted.ID)
+	s.AbortUpload(s.owner, aborted.ID)
+	_, err := s.commitUpload(aborted, 4)
+	s.wants(404, err)
+
+	short := s.begin("/f", 10)
+	short.File.WriteString("half")
+	_, err = s.commitUpload(short, 10)
+	s.wants(400, err)
+
+	s.mkdir("/dir")
+	late := s.begin("/dir/f", -1)
+	late.File.WriteString("content")
+	s.delete("/dir")
+	_, err = s.commitUpload(late, 7)
+	s.wants(409, err)
+
+	s.put("/changed", "one")
+	upload, err := s.BeginUpload(t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: "/changed", Conditions: &storageapi.Conditions{IfMatch: []string{s.stat("/changed").GetEtag()}}})
+	s.must(err)
+	upload.File.WriteString("two")
+	s.put("/changed", "meanwhile")
+	_, err = s.commitUpload(upload, 3)
+	s.wants(412, err)
+	if s.exists("/f") || s.read("/changed") != "meanwhile" {
+		t.Error("something became visible")
+	}
+	uploads, err := os.ReadDir(s.options.Folder + "/uploads")
+	if err != nil || len(uploads) != 0 {
+		t.Errorf("left: %v, %v", uploads, err)
+	}
+	s.begin("/f", -1).File.WriteString("open until the engine closes")
+}
+
+func TestUploadStates(t *testing.T) {
+	for _, test := range []struct {
+		from  uploadState
+		event uploadEvent
+		to    uploadState
+		ok    bool
+	}{
+		{uploadOpen, eventCommit, uploadCommitting, true},
+		{uploadOpen, eventAbort, uploadEnded, true},
+		{uploadOpen, eventDone, uploadOpen, false},
+		{uploadCommitting, eventCommit, uploadCommitting, false},
+		{uploadCommitting, eventAbort, uploadCommitting, false},
+		{uploadCommitting, eventDone, uploadEnded, true},
+		{uploadEnded, eventCommit, uploadEnded, false},
+		{uploadEnded, eventAbort, uploadEnded, false},
+		{uploadEnded, eventDone, uploadEnded, false},
+	} {
+		if to, ok := test.from.after(test.event); to != test.to || ok != test.ok {
+			t.Errorf("%v after %v: %v, %v", test.from, test.event, to, ok)
+		}
+	}
+}
+
+func TestUploadsAreBounded(t *testing.T) {
+	s := newStand(t, Options{})
+	for range maxUploads {
+		upload := s.begin("/f", -1)
+		defer upload.File.Close()
+	}
+	_, err := s.BeginUpload(t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: "/f"})
+	s.wants(503, err)
+}

@@ -1,0 +1,142 @@
+// Package storage is the service that keeps people's files.
+//
+// It owns the gRPC API of services/storage/api, the content socket through which
+// descriptors are handed out, the settings, and the coming and going of the engine
+// (internal/tree), which does the work. It leaves WebDAV to webdav, and who people are
+// to users.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go-micro.dev/v4/server"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/publish"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/tree"
+)
+
+// Name is the service's name, also in the registry and in ocis.yaml.
+const Name = "storage"
+
+// Summary is the service in one line.
+const Summary = "keeps files, folders, locks and the trash"
+
+// ContentSocket is the name of the socket that hands out descriptors
+// (services/internal/descriptor).
+const ContentSocket = "content"
+
+type settings struct {
+	Quota          config.Bytes  `yaml:"quota" env:"STORAGE_QUOTA" default:"0" allowed:"bytes, or like 10GiB; 0 for what the disk has" desc:"space for each user's files"`
+	TrashRetention time.Duration `yaml:"trash_retention" env:"STORAGE_TRASH_RETENTION" default:"720h" allowed:"a duration like 720h; 0s for ever" desc:"how long deleted files can be restored"`
+}
+
+// Validate checks what the types do not.
+func (s *settings) Validate() error {
+	if s.TrashRetention < 0 {
+		return &config.Invalid{Key: "trash_retention", Problem: "it is negative"}
+	}
+	return nil
+}
+
+// service is one process's storage.
+type service struct {
+	src      *config.Source
+	settings settings
+	verifier *token.Verifier
+	tree     atomic.Pointer[tree.Tree] // nil while it is not open
+}
+
+// New reads the configuration. Nothing is opened before the service runs.
+func New(src *config.Source) (plugins.Service, error) {
+	s := &service{src: src}
+	if err := src.Fill(Name, &s.settings); err != nil {
+		return plugins.Service{}, err
+	}
+	var err error
+	if s.verifier, err = token.NewVerifier(src); err != nil {
+		return plugins.Service{}, err
+	}
+	return plugins.Service{
+		Declaration: plugins.Declaration{
+			Name:    Name,
+			Summary: Summary,
+			Sockets: []plugins.Socket{
+				{Network: "unix", Address: src.Paths.Socket(Name, "")},
+				{Name: ContentSocket, Network: "unix", Address: src.Paths.Socket(Name, ContentSocket)},
+			},
+			Singleton: true,
+		},
+		Run:    s.run,
+		Health: s.health,
+	}, nil
+}
+
+// run opens the engine and serves until ctx is done. Calls are drained before the
+// content socket closes, so that running uploads can still be committed.
+func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
+	engine, err := tree.Open(tree.Options{
+		Folder:    s.src.Paths.Data(Name),
+		Quota:     uint64(s.settings.Quota),
+		Retention: s.settings.TrashRetention,
+		Log:       child.Log(),
+	})
+	if err != nil {
+		return err
+	}
+	s.tree.Store(engine)
+	defer func() {
+		s.tree.Store(nil)
+		err = errors.Join(err, engine.Close())
+	}()
+
+	listener, err := child.Listener(ContentSocket)
+	if err != nil {
+		return err
+	}
+	serving, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	attending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var attendants sync.WaitGroup
+	defer attendants.Wait()
+	defer stop()
+
+	broker := descriptor.NewBroker(descriptor.TicketLifetime)
+	attendants.Go(func() {
+		if err := broker.Serve(attending, listener); err != nil {
+			fail(fmt.Errorf("serve content: %w", err))
+		}
+	})
+	attendants.Go(func() {
+		if err := publish.Run(attending, s.src, child, engine); err != nil {
+			child.Log().WithError(err).Error("events are not published")
+		}
+	})
+	h := &handler{tree: engine, broker: broker, log: child.Log()}
+	err = microservice.ServeGRPC(serving, child, "", func(srv server.Server) error {
+		return storageapi.RegisterStorageHandler(srv, h)
+	}, server.WrapHandler(token.HandlerWrapper(s.verifier)))
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(serving)
+	}
+	return err
+}
+
+// health tells whether changes still get through the engine.
+func (s *service) health(ctx context.Context) error {
+	engine := s.tree.Load()
+	if engine == nil {
+		return errors.New("the data is not open")
+	}
+	return engine.Ping(ctx)
+}
