@@ -4,37 +4,26 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/services/internal/memo"
 )
 
 // ErrInvalid is what Verify's errors wrap: no token, a forged or an expired one.
 var ErrInvalid = errors.New("no valid internal token")
 
-// generationSize bounds the cache of verified tokens: two generations of that many.
-const generationSize = 2048
+// remembered is how many verified tokens a Verifier remembers at least.
+const remembered = 2048
 
 // Verifier checks tokens. It remembers those it has verified until they expire, so that
 // a token costs its signature's verification once. It is safe for concurrent use.
 type Verifier struct {
 	key    ed25519.PublicKey
 	parser *jwt.Parser
-	now    func() time.Time
-	size   int // of a generation
-
-	mu sync.RWMutex
-	// A full generation becomes the older one, and that is forgotten: no order of use
-	// has to be kept on the path of each request.
-	young, old map[string]verified
-}
-
-type verified struct {
-	claims  Claims
-	expires time.Time
+	known  *memo.Memo[string, Claims]
 }
 
 // NewVerifier reads token.verifying_key.
@@ -63,19 +52,14 @@ func newVerifier(key ed25519.PublicKey, now func() time.Time) *Verifier {
 			jwt.WithExpirationRequired(),
 			jwt.WithTimeFunc(now),
 		),
-		now:   now,
-		size:  generationSize,
-		young: make(map[string]verified),
+		known: memo.New[string, Claims](remembered, now),
 	}
 }
 
 // Verify returns a token's claims. Its errors wrap ErrInvalid and say why.
 func (v *Verifier) Verify(text string) (Claims, error) {
-	if known, ok := v.recall(text); ok {
-		if v.now().Before(known.expires) {
-			return known.claims, nil
-		}
-		return Claims{}, fmt.Errorf("%w: it has expired", ErrInvalid)
+	if claims, ok := v.known.Get(text); ok {
+		return claims, nil
 	}
 	if text == "" {
 		return Claims{}, fmt.Errorf("%w: none was sent", ErrInvalid)
@@ -88,25 +72,6 @@ func (v *Verifier) Verify(text string) (Claims, error) {
 		return Claims{}, fmt.Errorf("%w: it does not say who signed it", ErrInvalid)
 	}
 	claims := w.claims()
-	v.remember(text, verified{claims: claims, expires: w.ExpiresAt.Time})
+	v.known.Put(text, claims, w.ExpiresAt.Time)
 	return claims, nil
-}
-
-func (v *Verifier) recall(text string) (verified, bool) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	known, ok := v.young[text]
-	if !ok {
-		known, ok = v.old[text]
-	}
-	return known, ok
-}
-
-func (v *Verifier) remember(text string, fresh verified) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.young) >= v.size {
-		v.old, v.young = v.young, make(map[string]verified)
-	}
-	v.young[text] = fresh
 }
