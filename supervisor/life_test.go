@@ -392,7 +392,7 @@ func TestTheSecondRuntimeIsRefusedAndTheFirstGoesOn(t *testing.T) {
 	first.serve()
 	first.awaitReady()
 	second := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
-	if err := second.Serve(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+	if err := second.Serve(t.Context(), nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("got %v", err)
 	}
 	if answer, err := first.ask("web"); err != nil || answer == "" {

@@ -177,7 +177,10 @@ func (s *Supervisor) Abort() { s.abort() }
 // Serve runs everything until ctx is done, then stops it in order, within the stop
 // bound. It returns nil after that; before, it returns errors of the start (nothing is
 // left running) and *EssentialError. It can be called once.
-func (s *Supervisor) Serve(ctx context.Context) error {
+//
+// open is called when the run directory is known to be this runtime's alone, before
+// any child starts; what it returns is called when the last child has ended. It may be nil.
+func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err error)) error {
 	defer s.watchers.Wait()
 	defer s.abort()
 	s.started = time.Now()
@@ -187,6 +190,13 @@ func (s *Supervisor) Serve(ctx context.Context) error {
 	}
 	defer lock.Release()
 	defer s.releaseSockets()
+	if open != nil {
+		closeDoors, err := open()
+		if err != nil {
+			return err
+		}
+		defer closeDoors()
+	}
 	root, treeDone, endTree := s.grow()
 	close(s.serving)
 	s.watchers.Go(s.announceReady)

@@ -115,7 +115,7 @@ func startRuntime(t *testing.T, children map[string]testChild) *runtime {
 func (r *runtime) serve() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	go func() { r.ended <- r.Serve(ctx) }()
+	go func() { r.ended <- r.Serve(ctx, nil) }()
 	r.t.Cleanup(func() { r.stop() })
 }
 

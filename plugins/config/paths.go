@@ -42,6 +42,9 @@ func (p Paths) Socket(service, socket string) string {
 // File returns the path of ocis.yaml.
 func (p Paths) File() string { return filepath.Join(p.Config, "ocis.yaml") }
 
+// ResolvePaths returns the paths that the environment names. It touches no file.
+func ResolvePaths() (Paths, error) { return resolvePaths(os.Getenv) }
+
 // resolvePaths reads the environment. A run directory whose sockets would not fit the
 // kernel's limit is replaced by a short one below the system's temporary folder.
 func resolvePaths(getenv func(string) string) (Paths, error) {
@@ -80,7 +83,7 @@ func resolvePaths(getenv func(string) string) (Paths, error) {
 }
 
 // shortRunDir returns dir, or when sockets in it would have too long a path, a folder
-// with a short name that is the same for the same dir and user. MakeRunDir checks that
+// with a short name that is the same for the same dir and user. MakeDirs checks that
 // it is the user's own.
 func shortRunDir(dir string) string {
 	if len(dir)+1+longestSocketName <= maxSocketPath {

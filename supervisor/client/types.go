@@ -121,3 +121,8 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
+
+// CrashRequest is the body of a crash call.
+type CrashRequest struct {
+	Signal string `json:"signal"` // default SIGKILL
+}

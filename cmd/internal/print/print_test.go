@@ -1,0 +1,31 @@
+package print
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTablesAreAlignedAndWithoutColoursInAPipe(t *testing.T) {
+	var out strings.Builder
+	Table(&out, []string{"NAME", "N"}, [][]Cell{{Text("ä"), Text("1")}, {{Text: "longer", Color: Red}, Text("22")}})
+	want := "NAME   N\nä      1\nlonger 22\n"
+	if out.String() != want {
+		t.Errorf("got\n%s", out.String())
+	}
+}
+
+func TestSizesAndTimesAreShort(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0B", 1023: "1023B", 1536: "1.5K", 200 << 20: "200M", 1 << 40: "1.0T"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d is %s, want %s", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		350 * time.Millisecond: "350ms", 12 * time.Second: "12s", 250 * time.Second: "4m10s", 192 * time.Minute: "3h12m", 123 * time.Hour: "5d3h",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%s is %s, want %s", d, got, want)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+// Exit codes of the commands. Services have those of package plugins.
+const (
+	exitFailure   = 1 // it did not work
+	exitUsage     = 2 // the command line makes no sense
+	exitEssential = 3 // server only: an essential service failed for good
+)
+
+// usageError is an error of the command line.
+type usageError struct {
+	message string
+}
+
+func (e *usageError) Error() string { return e.message }
+
+func exitCode(err error) int {
+	var usage *usageError
+	var essential *supervisor.EssentialError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &essential):
+		return exitEssential
+	}
+	return exitFailure
+}
+
+func newApp() *cli.App {
+	app := &cli.App{
+		Name:                 "ocis",
+		Usage:                "a file cloud whose services are supervised processes",
+		Version:              versionOf().Version,
+		EnableBashCompletion: true,
+		HideVersion:          true,
+		Suggest:              true,
+		ExitErrHandler:       func(*cli.Context, error) {}, // main prints errors
+		OnUsageError:         onUsageError,
+		Action:               unknownCommand,
+		CommandNotFound:      nil,
+		Commands: append([]*cli.Command{
+			serverCommand(), initCommand(), listCommand(), statusCommand(), runCommand(), killCommand(),
+			restartCommand(), crashCommand(), logsCommand(), eventsCommand(), treeCommand(), doctorCommand(),
+			completionCommand(), versionCommand(),
+		}, serviceCommands()...),
+	}
+	for _, command := range app.Commands {
+		command.OnUsageError = onUsageError
+		for _, sub := range command.Subcommands {
+			sub.OnUsageError = onUsageError
+		}
+	}
+	return app
+}
+
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	return &usageError{fmt.Sprintf("%v; see `%s --help`", err, c.Command.HelpName)}
+}
+
+// unknownCommand shows the help, or says what an unknown word could have meant.
+func unknownCommand(c *cli.Context) error {
+	if !c.Args().Present() {
+		return cli.ShowAppHelp(c)
+	}
+	var names []string
+	for _, command := range c.App.Commands {
+		names = append(names, command.Names()...)
+	}
+	return unknownWord(c.Args().First(), names, "ocis --help")
+}
+
+func unknownWord(word string, known []string, help string) error {
+	if nearest, ok := config.Nearest(word, known); ok {
+		return &usageError{fmt.Sprintf("unknown command %q: did you mean %q?", word, nearest)}
+	}
+	return &usageError{fmt.Sprintf("unknown command %q; see `%s`", word, help)}
+}
+
+// jsonFlag is shared by all commands that print data.
+var jsonFlag = &cli.BoolFlag{Name: "json", Usage: "print JSON for programs"}
+
+// runtimeClient returns a client of the runtime whose paths the environment names.
+func runtimeClient() (*client.Client, error) {
+	paths, err := config.ResolvePaths()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(paths.Run), nil
+}
+
+// oneService returns the only argument of a command that takes a service's name.
+func oneService(c *cli.Context) (string, error) {
+	if c.Args().Len() != 1 {
+		return "", &usageError{fmt.Sprintf("one service is needed, like `%s webdav`; `ocis list` shows them", c.Command.HelpName)}
+	}
+	return c.Args().First(), nil
+}
+
+// noArguments refuses arguments that would be ignored.
+func noArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return &usageError{fmt.Sprintf("`%s` takes no argument %q", c.Command.HelpName, c.Args().First())}
+	}
+	return nil
+}
+
+// completeServices completes the names of services.
+func completeServices(*cli.Context) {
+	for _, service := range family {
+		fmt.Fprintln(os.Stdout, service.name)
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/cmd/internal/print"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+func listCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "show every service with its process",
+		Flags: []cli.Flag{jsonFlag},
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			runtime, err := runtimeClient()
+			if err != nil {
+				return err
+			}
+			instances, err := runtime.List(c.Context)
+			if err != nil {
+				return err
+			}
+			if c.Bool(jsonFlag.Name) {
+				return print.JSON(c.App.Writer, instances)
+			}
+			printInstances(c, instances)
+			return nil
+		},
+	}
+}
+
+// maxNode keeps the table within 80 columns on machines with long names.
+const maxNode = 12
+
+func printInstances(c *cli.Context, instances []client.Instance) {
+	var rows [][]print.Cell
+	for _, i := range instances {
+		rows = append(rows, []print.Cell{
+			print.Text(rowName(i)), statusCell(i), print.Text(orDash(i.Pid != 0, fmt.Sprint(i.Pid))),
+			print.Text(orDash(i.Pid != 0, print.Duration(seconds(i.UptimeSeconds)))), print.Text(fmt.Sprint(i.Restarts)),
+			print.Text(orDash(i.Pid != 0, fmt.Sprintf("%.1fs", i.CPUSeconds))), print.Text(orDash(i.Pid != 0, print.Bytes(i.RSSBytes))),
+			print.Text(yesNo(i.Isolated)), print.Text(shorten(i.Node, maxNode)),
+		})
+	}
+	print.Table(c.App.Writer, []string{"SERVICE", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "ISOLATED", "NODE"}, rows)
+	for _, i := range instances {
+		if i.Message != "" && i.Status != client.StatusReady && i.Status != client.StatusStopped {
+			fmt.Fprintf(c.App.Writer, "%s: %s\n", i.Service, i.Message+nextTry(i))
+		}
+	}
+}
+
+// rowName is the service's name, as long as it has one instance.
+func rowName(i client.Instance) string {
+	if i.Instance == i.Service+"-1" {
+		return i.Service
+	}
+	return i.Instance
+}
+
+func statusCell(i client.Instance) print.Cell {
+	colors := map[client.Status]print.Color{
+		client.StatusReady: print.Green, client.StatusStarting: print.Yellow, client.StatusStopping: print.Yellow,
+		client.StatusUnhealthy: print.Yellow, client.StatusBackoff: print.Red, client.StatusFailed: print.Red, client.StatusStopped: print.Dim,
+	}
+	return print.Cell{Text: string(i.Status), Color: colors[i.Status]}
+}
+
+// nextTry says when a service in backoff is started again.
+func nextTry(i client.Instance) string {
+	if i.NextStart == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (next try in %s)", print.Duration(max(0, time.Until(*i.NextStart))))
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func orDash(is bool, text string) string {
+	if is {
+		return text
+	}
+	return "-"
+}
+
+func yesNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+func shorten(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/cmd/internal/print"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+func logsCommand() *cli.Command {
+	follow := &cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what comes, until Ctrl-C"}
+	since := &cli.DurationFlag{Name: "since", Usage: "only lines not older than this, such as 10m"}
+	lines := &cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "at most so many lines of each service (default: all)"}
+	return &cli.Command{
+		Name:         "logs",
+		Usage:        "show what the services say, the oldest line first",
+		ArgsUsage:    "[SERVICE]...",
+		Flags:        []cli.Flag{follow, since, lines, jsonFlag},
+		BashComplete: completeServices,
+		Action: func(c *cli.Context) error {
+			if err := flagsFirst(c); err != nil {
+				return err
+			}
+			runtime, err := runtimeClient()
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			query := client.LogQuery{Services: c.Args().Slice(), Since: c.Duration(since.Name), Lines: c.Int(lines.Name), Follow: c.Bool(follow.Name)}
+			return runtime.Logs(ctx, query, func(line client.LogLine) error {
+				if c.Bool(jsonFlag.Name) {
+					return print.Line(c.App.Writer, line)
+				}
+				_, err := fmt.Fprintf(c.App.Writer, "%s %s\n", print.Paint(c.App.Writer, fmt.Sprintf("%-9s", line.Service), print.Dim), line.Line)
+				return err
+			})
+		},
+	}
+}
+
+// flagsFirst refuses flags behind arguments, which urfave/cli would take for services.
+func flagsFirst(c *cli.Context) error {
+	for _, argument := range c.Args().Slice() {
+		if strings.HasPrefix(argument, "-") {
+			return &usageError{fmt.Sprintf("put %s before the names of services: `%s %s ...`", argument, c.Command.HelpName, argument)}
+		}
+	}
+	return nil
+}

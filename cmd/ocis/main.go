@@ -1,0 +1,17 @@
+// Command ocis is a small file cloud whose services are supervised processes, and the
+// tool that controls them. It composes the other packages; each command is in a file
+// of its own.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+func main() {
+	if err := newApp().Run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "ocis:", strings.Join(strings.Fields(err.Error()), " "))
+		os.Exit(exitCode(err))
+	}
+}

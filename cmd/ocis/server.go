@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/bus"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/plugins/logging"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/services/proxy"
+	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/control"
+)
+
+// runtimeName is the runtime's own name in the registry.
+const runtimeName = "runtime"
+
+func serverCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "server",
+		Usage: "start every service as a process of its own, in the foreground",
+		Description: "Writes ocis.yaml with generated secrets when there is none. Ready when it says so.\n" +
+			"Ctrl-C stops the services in reverse order of need; a second Ctrl-C kills them at once.\n\n" +
+			"Exit codes: 0 stopped in order, 1 could not start, 3 an essential service failed for good.\n\n" +
+			"OCIS_BASE_DATA_PATH says where the data is (default ~/.ocis).",
+		Action: server,
+	}
+}
+
+func server(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	made, err := initWhenMissing()
+	if err != nil {
+		return err
+	}
+	src, err := config.Open()
+	if err != nil {
+		return err
+	}
+	if err := src.CheckSections(sections()...); err != nil {
+		return err
+	}
+	log, err := logging.New(src, os.Stderr)
+	if err != nil {
+		return err
+	}
+	options, err := supervisorOptions(src, log)
+	if err != nil {
+		return err
+	}
+	url, err := proxy.URL(src)
+	if err != nil {
+		return err
+	}
+	greet(c.App.Writer, url, made)
+	return supervise(src, log, options)
+}
+
+// supervisorOptions builds every service, so that a wrong setting of any of them stops
+// the start.
+func supervisorOptions(src *config.Source, log *logrus.Logger) (supervisor.Options, error) {
+	options := supervisor.Options{Paths: src.Paths, Log: log, Environ: os.Environ()}
+	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
+		return options, err
+	}
+	for _, b := range family {
+		service, err := b.build(src)
+		if err != nil {
+			return options, err
+		}
+		options.Declarations = append(options.Declarations, service.Declaration)
+	}
+	var err error
+	if options.Executable, err = os.Executable(); err != nil {
+		return options, fmt.Errorf("find the program's own file: %w", err)
+	}
+	if options.Node, err = os.Hostname(); err != nil {
+		return options, fmt.Errorf("find the machine's name: %w", err)
+	}
+	return options, nil
+}
+
+// supervise runs the supervisor with its control API until a signal ends it.
+func supervise(src *config.Source, log *logrus.Logger, options supervisor.Options) error {
+	announcer := registry.NewAnnouncer(options.Node, src.Paths.Run, log.WithField("component", "registry"))
+	options.Registrar = announcer
+	sup, err := supervisor.New(options)
+	if err != nil {
+		return err
+	}
+	ctx, stopSignals := stopOnSignal(sup, log)
+	defer stopSignals()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	ended := make(chan struct{})
+	defer close(ended)
+	helpers.Go(func() { notifySystemd(sup, ended) })
+	return sup.Serve(ctx, func() (func(), error) { return openDoors(src, log, sup, announcer) })
+}
+
+// openDoors makes the runtime reachable, once it is known to be the only one: the control
+// API, and the registry over NATS. close ends both.
+func openDoors(src *config.Source, log *logrus.Logger, sup *supervisor.Supervisor, announcer *registry.Announcer) (close func(), err error) {
+	announcer.Reset()
+	socket := filepath.Join(src.Paths.Run, client.SocketName)
+	api, err := control.Listen(socket, sup, log)
+	if err != nil {
+		return nil, err
+	}
+	announcer.Enter(runtimeName, []plugins.Registration{{
+		Service: runtimeName, Version: versionOf().Version, NodeID: runtimeName, Address: "unix:" + socket,
+		Metadata: map[string]string{"protocol": "http"},
+	}})
+	conn, err := bus.Connect(src, runtimeName)
+	if err == nil {
+		err = announcer.Publish(conn)
+	}
+	if err != nil {
+		return nil, errors.Join(err, api.Close())
+	}
+	return func() {
+		conn.Close()
+		announcer.Reset()
+		if err := api.Close(); err != nil {
+			log.WithError(err).Warn("the control API did not close cleanly")
+		}
+	}, nil
+}
+
+// stopOnSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends; the
+// second aborts.
+func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		for range signals {
+			if ctx.Err() != nil {
+				log.Warn("asked twice: killing what still runs")
+				sup.Abort()
+				continue
+			}
+			log.Info("stopping; once more to kill at once")
+			cancel()
+		}
+	})
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel()
+		waiting.Wait()
+	}
+}
+
+// notifySystemd tells systemd when everything is ready, when it stops, and while the
+// supervisor answers (sd_notify(3)). Without NOTIFY_SOCKET it does nothing.
+func notifySystemd(sup *supervisor.Supervisor, ended <-chan struct{}) {
+	watchdog := watchdogTicker()
+	defer watchdog.Stop()
+	ready := sup.Ready()
+	for {
+		select {
+		case <-ready:
+			ready = nil
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // nobody may listen
+		case <-watchdog.C:
+			sup.List() // takes the locks of every instance: a supervisor that hangs feeds no watchdog
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		case <-ended:
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+			return
+		}
+	}
+}
+
+// greet tells the user where to go, and at the first start with which password.
+func greet(out io.Writer, url string, made *firstStart) {
+	fmt.Fprintf(out, "\n  %-9s %s\n  %-9s %s\n", "URL", url, "user", "admin")
+	if made != nil {
+		fmt.Fprintf(out, "  %-9s %s   (generated; shown only now)\n  %-9s %s\n", "password", made.password, "settings", made.file)
+	}
+	fmt.Fprintln(out)
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/cmd/internal/print"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "status",
+		Usage:        "show one service in full: sockets, needs, last exits, recent log lines",
+		ArgsUsage:    "SERVICE",
+		Flags:        []cli.Flag{jsonFlag},
+		BashComplete: completeServices,
+		Action: func(c *cli.Context) error {
+			name, err := oneService(c)
+			if err != nil {
+				return err
+			}
+			runtime, err := runtimeClient()
+			if err != nil {
+				return err
+			}
+			status, err := runtime.Status(c.Context, name)
+			if err != nil {
+				return err
+			}
+			if c.Bool(jsonFlag.Name) {
+				return print.JSON(c.App.Writer, status)
+			}
+			printStatus(c, status)
+			return nil
+		},
+	}
+}
+
+func printStatus(c *cli.Context, s client.Service) {
+	out := c.App.Writer
+	fmt.Fprintf(out, "%s %s - %s\n\n", s.Name, s.Version, s.Summary)
+	field := func(name, value string) { fmt.Fprintf(out, "  %-10s %s\n", name, value) }
+	for _, i := range s.Instances {
+		cell := statusCell(i)
+		state := print.Paint(out, cell.Text, cell.Color)
+		if i.Pid != 0 {
+			state += fmt.Sprintf(", process %d since %s", i.Pid, print.Duration(seconds(i.UptimeSeconds)))
+		}
+		if i.Message != "" {
+			state += ": " + i.Message + nextTry(i)
+		}
+		field("state", state)
+		if i.Pid != 0 {
+			field("memory", fmt.Sprintf("%s resident, %s proportional; %.1f s CPU", print.Bytes(i.RSSBytes), print.Bytes(i.PSSBytes), i.CPUSeconds))
+		}
+		field("restarts", fmt.Sprint(i.Restarts))
+	}
+	field("policy", policy(s))
+	field("needs", orDash(len(s.Needs) > 0, strings.Join(s.Needs, ", ")))
+	field("needed by", orDash(len(s.NeededBy) > 0, strings.Join(s.NeededBy, ", ")))
+	for _, socket := range s.Sockets {
+		field("socket", fmt.Sprintf("%s %s (%s)", socket.Network, socket.Address, held(socket)))
+	}
+	field("log", s.LogPath)
+	printExits(c, s.Exits)
+	if len(s.LogTail) > 0 {
+		fmt.Fprintf(out, "\nRecent log lines\n")
+		for _, line := range s.LogTail {
+			fmt.Fprintf(out, "  %s\n", line.Line)
+		}
+	}
+}
+
+func policy(s client.Service) string {
+	text := "restart " + s.Restart
+	if s.Essential {
+		text += ", essential"
+	}
+	return text
+}
+
+func held(socket client.Socket) string {
+	if socket.Held {
+		return "held"
+	}
+	return "not bound"
+}
+
+// shownExits bounds what people see; --json has all.
+const shownExits = 5
+
+func printExits(c *cli.Context, exits []client.Exit) {
+	if len(exits) == 0 {
+		return
+	}
+	out := c.App.Writer
+	fmt.Fprintf(out, "\nLast exits\n")
+	for n, exit := range exits {
+		if n == shownExits {
+			fmt.Fprintf(out, "  and %d more (--json shows them)\n", len(exits)-n)
+			break
+		}
+		fmt.Fprintf(out, "  %s  process %d after %s: %s; %s\n", exit.At.Local().Format(time.DateTime), exit.Pid,
+			print.Duration(seconds(exit.UptimeSeconds)), exit.Message, exit.Decision)
+	}
+	if last := exits[0]; !last.Expected && len(last.LastLines) > 0 {
+		fmt.Fprintf(out, "\nLast words of process %d\n", last.Pid)
+		for _, line := range last.LastLines[max(0, len(last.LastLines)-10):] {
+			fmt.Fprintf(out, "  %s\n", line)
+		}
+	}
+}

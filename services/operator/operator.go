@@ -1,0 +1,109 @@
+// Package operator is how the operator's commands reach the services: with a token of
+// their own, over the services' sockets, without discovery and without NATS.
+//
+// It owns the signing of the operator's token and the outside health check. Who can read
+// ocis.yaml can do everything, and nobody else can do any of it.
+package operator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"go-micro.dev/v4/client"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/bus"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+	usersapi "github.com/owncloud/ocis-runtime/services/users/api"
+)
+
+// Keys are a new random pair for the internal token, as ocis.yaml holds them.
+func Keys() (signing, verifying string, err error) {
+	keys, err := token.NewKeys()
+	return keys.SigningKey, keys.VerifyingKey, err
+}
+
+// Authorize returns a context whose calls carry the operator's token.
+func Authorize(ctx context.Context, src *config.Source) (context.Context, error) {
+	signer, err := token.NewSigner(src)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := signer.Sign(token.Claims{Service: "cli"})
+	if err != nil {
+		return nil, err
+	}
+	return token.Outgoing(ctx, signed), nil
+}
+
+// Users returns a client of the users service on this machine.
+func Users(src *config.Source) usersapi.UsersService {
+	return usersapi.NewUsersService("users", local(src, "users"))
+}
+
+// local returns a go-micro client that knows one service: the one on this machine.
+func local(src *config.Source, service string) client.Client {
+	directory := registry.NewDirectory()
+	directory.Apply(registry.Document{Writer: "local", Updated: time.Now(), Nodes: []plugins.Registration{{
+		Service: service, NodeID: service, Address: "unix:" + src.Paths.Socket(service, ""),
+	}}})
+	return microservice.NewClient(directory)
+}
+
+// Probe asks a service for its health over its main socket. ctx bounds it. protocol is
+// what the service speaks there: "grpc", "http", "https" or "nats".
+func Probe(ctx context.Context, src *config.Source, service string, socket plugins.Socket, protocol string) error {
+	switch protocol {
+	case "grpc":
+		authorized, err := Authorize(ctx, src)
+		if err != nil {
+			return err
+		}
+		return microservice.CheckHealth(authorized, local(src, service), service, "unix:"+socket.Address)
+	case "nats":
+		conn, err := bus.Connect(src, "health")
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return conn.FlushWithContext(ctx)
+	default:
+		return probeHTTP(ctx, socket, protocol)
+	}
+}
+
+// maxReason bounds what is shown of an unhealthy answer.
+const maxReason = 512
+
+func probeHTTP(ctx context.Context, socket plugins.Socket, scheme string) error {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, socket.Network, socket.Address)
+		},
+		// The certificate may be self-signed, and what is asked for is no secret.
+		TLSClientConfig: insecure(),
+	}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://localhost"+microservice.HealthPath, nil)
+	if err != nil {
+		return err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	reason, _ := io.ReadAll(io.LimitReader(response.Body, maxReason))
+	return fmt.Errorf("%s: %s", response.Status, reason)
+}

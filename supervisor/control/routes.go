@@ -1,0 +1,160 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+// maxBodyBytes bounds what a request may carry.
+const maxBodyBytes = 4 << 10
+
+// routes are all calls of the API; a test holds docs/control-api.yaml against them.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, handler := range s.table() {
+		mux.HandleFunc(pattern, handler)
+	}
+	mux.HandleFunc("/", s.unknownRoute)
+	return s.guard(mux)
+}
+
+func (s *Server) table() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /v1/services":                 s.list,
+		"GET /v1/services/{name}":          s.status,
+		"POST /v1/services/{name}/run":     s.act((*supervisor.Supervisor).Run),
+		"POST /v1/services/{name}/kill":    s.act((*supervisor.Supervisor).Kill),
+		"POST /v1/services/{name}/restart": s.act((*supervisor.Supervisor).Restart),
+		"POST /v1/services/{name}/crash":   s.crash,
+		"GET /v1/tree":                     s.tree,
+		"GET /v1/events":                   s.events,
+		"GET /v1/logs":                     s.logs,
+	}
+}
+
+// guard refuses strangers, bounds bodies, and turns a panic into an answer.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if problem := recover(); problem != nil && problem != http.ErrAbortHandler {
+				s.log.WithField("stack", string(debug.Stack())).Errorf("panic in %s %s: %v", r.Method, r.URL.Path, problem)
+				fail(w, http.StatusInternalServerError, errors.New("the call failed inside the runtime; its log says more"))
+			}
+		}()
+		if allowed, _ := r.Context().Value(peerKey{}).(bool); !allowed {
+			fail(w, http.StatusForbidden, errors.New("this runtime belongs to another user"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) unknownRoute(w http.ResponseWriter, r *http.Request) {
+	var methods []string
+	for pattern := range s.table() {
+		method, path, _ := strings.Cut(pattern, " ")
+		if matches(path, r.URL.Path) {
+			methods = append(methods, method)
+		}
+	}
+	if len(methods) > 0 {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		fail(w, http.StatusMethodNotAllowed, fmt.Errorf("%s takes %s, not %s", r.URL.Path, strings.Join(methods, " or "), r.Method))
+		return
+	}
+	fail(w, http.StatusNotFound, fmt.Errorf("there is no %s; docs/control-api.yaml lists the calls", r.URL.Path))
+}
+
+// matches tells whether path fits a pattern with {name} in place of one segment.
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i := range want {
+		if want[i] != got[i] && !strings.HasPrefix(want[i], "{") {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Server) list(w http.ResponseWriter, _ *http.Request) { answer(w, s.supervisor.List()) }
+
+func (s *Server) tree(w http.ResponseWriter, _ *http.Request) { answer(w, s.supervisor.Tree()) }
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	status, err := s.supervisor.Status(r.Context(), r.PathValue("name"))
+	if err != nil {
+		failWith(w, err)
+		return
+	}
+	answer(w, status)
+}
+
+// act answers a command with the service's state after it.
+func (s *Server) act(command func(*supervisor.Supervisor, context.Context, string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := command(s.supervisor, r.Context(), r.PathValue("name")); err != nil {
+			failWith(w, err)
+			return
+		}
+		s.status(w, r)
+	}
+}
+
+func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
+	request := client.CrashRequest{Signal: "SIGKILL"}
+	if r.ContentLength != 0 {
+		decoder := json.NewDecoder(r.Body)
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&request); err != nil {
+			fail(w, http.StatusBadRequest, fmt.Errorf(`the body is not like {"signal":"SIGKILL"}: %w`, err))
+			return
+		}
+	}
+	signal, err := process.ParseSignal(request.Signal)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	s.act(func(sup *supervisor.Supervisor, ctx context.Context, name string) error {
+		return sup.Crash(ctx, name, syscall.Signal(signal))
+	})(w, r)
+}
+
+func answer(w http.ResponseWriter, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(body) // the client may be gone
+}
+
+// failWith chooses the status that fits an error of the supervisor.
+func failWith(w http.ResponseWriter, err error) {
+	var unknown *supervisor.UnknownServiceError
+	switch {
+	case errors.As(err, &unknown):
+		fail(w, http.StatusNotFound, err)
+	default:
+		fail(w, http.StatusConflict, err)
+	}
+}
+
+func fail(w http.ResponseWriter, code int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	message := strings.Join(strings.Fields(err.Error()), " ")
+	_ = json.NewEncoder(w).Encode(client.Error{Code: code, Message: message}) // the client may be gone
+}
