@@ -37,6 +37,7 @@ var groups = []group{
 	{"memory", "proportional set size of all processes", measureMemory},
 	{"idle", "CPU of all processes at rest", measureIdle},
 	{"list", "ocis list as a whole process", measureList},
+	{"recovery", "kill -9 of each service to its replacement", measureRecovery},
 	{"litmus", "conformance through the proxy with TLS", measureLitmus},
 	{"load", "WebDAV beside Apache mod_dav", measureLoad},
 }

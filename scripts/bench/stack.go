@@ -22,12 +22,14 @@ type stack struct {
 	server
 	dir    string
 	binary string
+	extra  []string      // settings that are not the defaults
 	took   time.Duration // from the exec to the first successful PROPFIND
 }
 
 // startStack runs `ocis server` with its data in dir, which it makes when there is
 // none, and returns when a PROPFIND through the proxy succeeds.
-func startStack(ctx context.Context, binary, dir string) (*stack, error) {
+// extra are settings, as in an environment.
+func startStack(ctx context.Context, binary, dir string, extra ...string) (*stack, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -35,7 +37,7 @@ func startStack(ctx context.Context, binary, dir string) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stack{dir: dir, binary: binary}
+	s := &stack{dir: dir, binary: binary, extra: extra}
 	s.endpoint = endpoint{addr: addr, root: davRoot, user: "admin", pass: "bench-" + filepath.Base(dir)}
 	s.process, err = startProcess(s.command("server"), filepath.Join(dir, "output"))
 	if err != nil {
@@ -52,7 +54,7 @@ func startStack(ctx context.Context, binary, dir string) (*stack, error) {
 // command is an ocis command that works on the stack's data.
 func (s *stack) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.binary, args...)
-	cmd.Env = append(cleanEnvironment(),
+	cmd.Env = append(append(cleanEnvironment(), s.extra...),
 		"OCIS_BASE_DATA_PATH="+s.dir,
 		"PROXY_HTTP_ADDR="+s.endpoint.addr,
 		"IDM_ADMIN_PASSWORD="+s.endpoint.pass,
