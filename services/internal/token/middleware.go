@@ -22,6 +22,10 @@ func Require(v *Verifier, next http.Handler) http.Handler {
 	})
 }
 
+// ErrorID marks the go-micro errors of HandlerWrapper. It is no service's name: a service
+// may answer 401 for reasons of its own.
+const ErrorID = "token"
+
 // HandlerWrapper is Require for go-micro servers: calls without a valid token get a
 // go-micro error of code 401.
 func HandlerWrapper(v *Verifier) server.HandlerWrapper {
@@ -31,7 +35,7 @@ func HandlerWrapper(v *Verifier) server.HandlerWrapper {
 			text, _ := metadata.Get(ctx, Header)
 			claims, err := v.Verify(text)
 			if err != nil {
-				return microerrors.Unauthorized(request.Service(), "%s", err)
+				return microerrors.Unauthorized(ErrorID, "%s", err)
 			}
 			return next(NewContext(ctx, claims), request, reply)
 		}

@@ -45,11 +45,6 @@ func TestHTTPRequestsNeedAValidToken(t *testing.T) {
 	}
 }
 
-// call is a go-micro request to a service.
-type call struct{ server.Request }
-
-func (call) Service() string { return "storage" }
-
 func TestCallsNeedAValidToken(t *testing.T) {
 	signer, verifier, _ := pair(t)
 	good := sign(t, signer, alice)
@@ -72,13 +67,13 @@ func TestCallsNeedAValidToken(t *testing.T) {
 				}
 				return nil
 			})
-			err := handler(test.ctx, call{}, nil)
+			err := handler(test.ctx, nil, nil)
 			if called != (test.code == 0) {
 				t.Errorf("called: %v", called)
 			}
 			var refusal *microerrors.Error
 			if errors.As(err, &refusal) {
-				if refusal.Code != test.code || refusal.Id != "storage" {
+				if refusal.Code != test.code || refusal.Id != ErrorID {
 					t.Errorf("refused with %v", refusal)
 				}
 			} else if test.code != 0 {

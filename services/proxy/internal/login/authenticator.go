@@ -1,0 +1,119 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/owncloud/ocis-runtime/services/internal/memo"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+)
+
+// What Authenticate refuses with. Any other error means that nobody could be asked.
+var (
+	ErrWrong   = errors.New("wrong user name or password")
+	ErrLimited = errors.New("too many wrong passwords: try again in a minute")
+)
+
+const (
+	remembered = 4096 // entries at least, of each kind
+	rightFor   = time.Minute
+	wrongFor   = 5 * time.Second
+	// trustedFor: whoever was right once is not held up by others who try in their
+	// name or from their address.
+	trustedFor = 24 * time.Hour
+	// askFor bounds one question to the users service, with repetitions.
+	askFor = 10 * time.Second
+)
+
+// Ask asks whose name and password these are. Its error is ErrWrong, or says why nobody
+// could be asked.
+type Ask func(ctx context.Context, username, password string) (token.Claims, error)
+
+// Authenticator remembers answers of the users service. It is safe for concurrent use.
+type Authenticator struct {
+	ask    Ask
+	signer *token.Signer
+	now    func() time.Time
+
+	sealer   *sealer
+	right    *memo.Memo[credential, *Passport]
+	wrong    *memo.Memo[credential, struct{}]
+	trusted  *memo.Memo[credential, struct{}]
+	attempts *attempts
+	asking   singleflight.Group
+}
+
+// NewAuthenticator returns an authenticator that asks and signs.
+func NewAuthenticator(ask Ask, signer *token.Signer) *Authenticator {
+	return newAuthenticator(ask, signer, time.Now)
+}
+
+func newAuthenticator(ask Ask, signer *token.Signer, now func() time.Time) *Authenticator {
+	return &Authenticator{
+		ask:      ask,
+		signer:   signer,
+		now:      now,
+		sealer:   newSealer(),
+		right:    memo.New[credential, *Passport](remembered, now),
+		wrong:    memo.New[credential, struct{}](remembered, now),
+		trusted:  memo.New[credential, struct{}](remembered, now),
+		attempts: newAttempts(now),
+	}
+}
+
+// Authenticate returns the passport of the user with that name and password. It blocks
+// while the users service is asked, which happens once for requests that come at the
+// same time with the same credential.
+func (a *Authenticator) Authenticate(ctx context.Context, username, password, address string) (*Passport, error) {
+	c := a.sealer.seal(username, password)
+	if passport, ok := a.right.Get(c); ok {
+		return passport, nil
+	}
+	if _, ok := a.wrong.Get(c); ok {
+		return nil, ErrWrong
+	}
+	// What cannot travel in a message cannot be right.
+	if !utf8.ValidString(username) || !utf8.ValidString(password) {
+		return nil, ErrWrong
+	}
+	result, err, _ := a.asking.Do(string(c[:]), func() (any, error) {
+		if passport, ok := a.right.Get(c); ok { // answered since
+			return passport, nil
+		}
+		return a.verify(ctx, c, username, password, address)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result.(*Passport), nil
+}
+
+// verify asks, and remembers the answer.
+func (a *Authenticator) verify(ctx context.Context, c credential, username, password, address string) (*Passport, error) {
+	undo := func() {}
+	if _, ok := a.trusted.Get(c); !ok {
+		if undo, ok = a.attempts.begin(username, address); !ok {
+			return nil, ErrLimited
+		}
+	}
+	// Others wait for the same answer: it must not be lost with the first who asked.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor)
+	defer cancel()
+	claims, err := a.ask(ctx, username, password)
+	if errors.Is(err, ErrWrong) {
+		a.wrong.Put(c, struct{}{}, a.now().Add(wrongFor))
+		return nil, err
+	}
+	undo()
+	if err != nil {
+		return nil, err
+	}
+	passport := newPassport(a.signer, claims, a.now)
+	a.right.Put(c, passport, a.now().Add(rightFor))
+	a.trusted.Put(c, struct{}{}, a.now().Add(trustedFor))
+	return passport, nil
+}
