@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -66,6 +67,9 @@ func answer(err error) error {
 // mayPass tells whether the same question may get an answer a little later: nobody was
 // there, or too much is going on. Everything else is an answer.
 func mayPass(err error) bool {
+	if errors.Is(err, ErrWrong) {
+		return false
+	}
 	code := microerrors.FromError(err).Code
 	return code == 0 || code >= http.StatusInternalServerError
 }
