@@ -1,0 +1,174 @@
+package webdav
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+)
+
+// conditions collects what the request demands of the present state. Storage
+// evaluates all of it in its transaction.
+func (r *request) conditions() (*storageapi.Conditions, error) {
+	c := &storageapi.Conditions{
+		IfMatch:     etags(r.Header.Values("If-Match")),
+		IfNoneMatch: etags(r.Header.Values("If-None-Match")),
+	}
+	if header := r.Header.Get("If"); header != "" {
+		lists, err := r.parseIf(header)
+		if err != nil {
+			return nil, err
+		}
+		c.IfLists = lists
+		c.LockTokens = submitted(lists)
+	}
+	if len(c.IfMatch)+len(c.IfNoneMatch)+len(c.IfLists) == 0 {
+		return nil, nil
+	}
+	return c, nil
+}
+
+// etags reads a list of entity tags (RFC 9110, section 8.8.3) without their quotes. A
+// weak tag is compared like a strong one: ours are all strong.
+func etags(headers []string) []string {
+	var tags []string
+	for _, header := range headers {
+		for part := range strings.SplitSeq(header, ",") {
+			if tag := etag(part); tag != "" {
+				tags = append(tags, tag)
+			}
+		}
+	}
+	return tags
+}
+
+func etag(text string) string {
+	text = strings.TrimSpace(text)
+	text = strings.TrimPrefix(text, "W/")
+	return strings.Trim(text, `"`)
+}
+
+// submitted are the tokens of all lists: to name a token is to submit it, whether its
+// list holds or not (RFC 4918, section 6.5).
+func submitted(lists []*storageapi.IfList) []string {
+	var tokens []string
+	for _, list := range lists {
+		for _, test := range list.Tests {
+			if token := test.GetToken(); token != "" && !test.Not {
+				tokens = append(tokens, token)
+			}
+		}
+	}
+	return tokens
+}
+
+// parseIf reads the If header (RFC 4918, section 10.4):
+//
+//	If = ( 1*No-tag-list | 1*Tagged-list )
+//	Tagged-list = "<" reference ">" 1*List
+//	List = "(" 1*( ["Not"] ( "<" token ">" | "[" etag "]" ) ) ")"
+func (r *request) parseIf(header string) ([]*storageapi.IfList, error) {
+	parser := ifParser{rest: header}
+	var lists []*storageapi.IfList
+	path, tagged := r.path, false
+	for parser.skipSpace(); parser.rest != ""; parser.skipSpace() {
+		if parser.rest[0] == '<' {
+			reference, ok := parser.between('<', '>')
+			if !ok || !tagged && len(lists) > 0 {
+				return nil, errIf
+			}
+			tagged = true
+			path = r.referenced(reference)
+			continue
+		}
+		list, ok := parser.list(path)
+		if !ok {
+			return nil, errIf
+		}
+		lists = append(lists, list)
+	}
+	if len(lists) == 0 {
+		return nil, errIf
+	}
+	return lists, nil
+}
+
+var errIf = &davError{status: http.StatusBadRequest, message: "the If header cannot be read"}
+
+// elsewhere is the path of a tag that names nothing here; nothing is there, so its
+// lists hold only for tests that negate.
+const elsewhere = "/\uFFFDnot on this server"
+
+func (r *request) referenced(reference string) string {
+	target, err := url.Parse(reference)
+	if err != nil {
+		return elsewhere
+	}
+	_, path, err := locate(target, r.user.Username)
+	if err != nil {
+		return elsewhere
+	}
+	return path
+}
+
+// ifParser consumes an If header from the front.
+type ifParser struct {
+	rest string
+}
+
+func (p *ifParser) skipSpace() { p.rest = strings.TrimLeft(p.rest, " \t") }
+
+// between consumes text in brackets.
+func (p *ifParser) between(open, end byte) (string, bool) {
+	if p.rest == "" || p.rest[0] != open {
+		return "", false
+	}
+	text, rest, ok := strings.Cut(p.rest[1:], string(end))
+	if !ok || text == "" {
+		return "", false
+	}
+	p.rest = rest
+	return text, true
+}
+
+func (p *ifParser) list(path string) (*storageapi.IfList, bool) {
+	if p.rest == "" || p.rest[0] != '(' {
+		return nil, false
+	}
+	p.rest = p.rest[1:]
+	list := &storageapi.IfList{Path: path}
+	for {
+		p.skipSpace()
+		if p.rest == "" {
+			return nil, false
+		}
+		if p.rest[0] == ')' {
+			p.rest = p.rest[1:]
+			return list, len(list.Tests) > 0
+		}
+		test, ok := p.test()
+		if !ok {
+			return nil, false
+		}
+		list.Tests = append(list.Tests, test)
+	}
+}
+
+func (p *ifParser) test() (*storageapi.IfTest, bool) {
+	test := &storageapi.IfTest{}
+	if len(p.rest) >= 3 && strings.EqualFold(p.rest[:3], "Not") {
+		test.Not = true
+		p.rest = p.rest[3:]
+		p.skipSpace()
+	}
+	if token, ok := p.between('<', '>'); ok {
+		test.State = &storageapi.IfTest_Token{Token: token}
+		return test, true
+	}
+	if tag, ok := p.between('[', ']'); ok {
+		test.State = &storageapi.IfTest_Etag{Etag: etag(tag)}
+		return test, true
+	}
+	return nil, false
+}

@@ -1,0 +1,84 @@
+package webdav
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+)
+
+// inlineLimit is up to which size content travels in the gRPC calls; larger content is
+// handed over as a descriptor.
+const inlineLimit = 256 << 10
+
+func get(w http.ResponseWriter, r *request) error {
+	opened, err := read(r, func(ctx context.Context) (*storageapi.OpenResponse, error) {
+		return r.handler.storage.Open(ctx, &storageapi.OpenRequest{Path: r.path, InlineLimit: inlineLimit})
+	})
+	if err != nil {
+		return err
+	}
+	if opened.Entry.GetType() == storageapi.Type_TYPE_DIRECTORY {
+		return errFolder
+	}
+	if opened.IsInline {
+		serve(w, r, opened.Entry, bytes.NewReader(opened.Content))
+		return nil
+	}
+	ctx, cancel := r.call()
+	defer cancel()
+	file, err := r.handler.content.Fetch(ctx, opened.Ticket)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	serve(w, r, opened.Entry, file)
+	return nil
+}
+
+var errFolder = &davError{status: http.StatusMethodNotAllowed, message: "this is a folder: use a WebDAV client to look into it"}
+
+func head(w http.ResponseWriter, r *request) error {
+	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
+		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path})
+	})
+	if err != nil {
+		return err
+	}
+	if entry.Type == storageapi.Type_TYPE_DIRECTORY {
+		return errFolder
+	}
+	// Of the content only the length is asked for.
+	serve(w, r, entry, io.NewSectionReader(nil, 0, int64(entry.Size)))
+	return nil
+}
+
+// serve answers with content, or the part or the 304 that the request asks for.
+func serve(w http.ResponseWriter, r *request, entry *storageapi.Entry, content io.ReadSeeker) {
+	name := path.Base(entry.Path)
+	header := w.Header()
+	describe(header, entry)
+	header.Set("Content-Type", contentType(name))
+	header.Set("X-Content-Type-Options", "nosniff")
+	// What users upload must not run as a page of this site.
+	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	if sums := checksums(entry.Checksums); sums != "" {
+		first, _, _ := strings.Cut(sums, " ")
+		header.Set("OC-Checksum", first)
+	}
+	http.ServeContent(w, r.Request, "", time.Unix(0, entry.MtimeUnixNano), content)
+}
+
+// contentType is guessed from the name; content is never looked at.
+func contentType(name string) string {
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}

@@ -1,0 +1,102 @@
+package webdav
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// Namespaces that every multistatus declares.
+const (
+	ocSpace = "http://owncloud.org/ns"
+	sSpace  = "http://sabredav.org/ns"
+)
+
+// multistatus writes an answer of status 207 (RFC 4918, section 13) without reflection:
+// listings are what clients ask for most.
+type multistatus struct {
+	bytes.Buffer
+}
+
+var multistatuses = sync.Pool{New: func() any { return new(multistatus) }}
+
+// maxPooled keeps the buffer of one huge listing from staying in memory for ever.
+const maxPooled = 1 << 20
+
+func newMultistatus() *multistatus {
+	m := multistatuses.Get().(*multistatus)
+	m.Reset()
+	m.WriteString(xml.Header + `<d:multistatus xmlns:d="DAV:" xmlns:oc="` + ocSpace + `" xmlns:s="` + sSpace + `">`)
+	return m
+}
+
+// send ends the document and answers with it.
+func (m *multistatus) send(w http.ResponseWriter) {
+	m.WriteString("</d:multistatus>\n")
+	header := w.Header()
+	header.Set("Content-Type", "application/xml; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(m.Len()))
+	header.Set("DAV", "1, 2, 3")
+	w.WriteHeader(http.StatusMultiStatus)
+	_, _ = w.Write(m.Bytes()) // the client may be gone
+	if m.Cap() <= maxPooled {
+		multistatuses.Put(m)
+	}
+}
+
+// text writes escaped character data.
+func (m *multistatus) text(s string) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'' || c >= 0x7f {
+			_ = xml.EscapeText(m, []byte(s)) // a Buffer takes everything
+			return
+		}
+	}
+	m.WriteString(s)
+}
+
+// open starts the response about one resource.
+func (m *multistatus) open(href string) {
+	m.WriteString("<d:response><d:href>")
+	m.WriteString(href) // percent-encoded, which is safe in XML
+	m.WriteString("</d:href>")
+}
+
+func (m *multistatus) close() { m.WriteString("</d:response>") }
+
+// propstat ends a group of properties with their common status.
+func (m *multistatus) propstat(status int) {
+	m.WriteString("</d:prop><d:status>HTTP/1.1 ")
+	m.WriteString(strconv.Itoa(status))
+	m.WriteByte(' ')
+	m.WriteString(http.StatusText(status))
+	m.WriteString("</d:status></d:propstat>")
+}
+
+func (m *multistatus) openProps() { m.WriteString("<d:propstat><d:prop>") }
+
+// tag writes the start of a property's element, which the returned text ends.
+func (m *multistatus) tag(name xml.Name) (end string) {
+	prefix := ""
+	switch name.Space {
+	case davSpace:
+		prefix = "d:"
+	case ocSpace:
+		prefix = "oc:"
+	case sSpace:
+		prefix = "s:"
+	case "":
+	default:
+		m.WriteString("<x:" + name.Local + ` xmlns:x="`)
+		m.text(name.Space)
+		m.WriteString(`">`)
+		return "</x:" + name.Local + ">"
+	}
+	m.WriteString("<" + prefix + name.Local + ">")
+	return "</" + prefix + name.Local + ">"
+}
+
+// empty writes a property without a value.
+func (m *multistatus) empty(name xml.Name) { m.WriteString(m.tag(name)) }

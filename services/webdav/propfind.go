@@ -1,0 +1,198 @@
+package webdav
+
+import (
+	"context"
+	"encoding/xml"
+	"net/http"
+	"slices"
+
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+)
+
+// wanted is what a PROPFIND asks for.
+type wanted struct {
+	all   bool // allprop
+	names bool // propname
+	props []xml.Name
+}
+
+// quota tells whether the answer needs the usage of the disk.
+func (q wanted) quota() bool {
+	return slices.Contains(q.props, quotaUsed) || slices.Contains(q.props, quotaAvailable)
+}
+
+func propfind(w http.ResponseWriter, r *request) error {
+	depth := r.Header.Get("Depth")
+	switch depth {
+	case "0", "1":
+	case "", "infinity", "Infinity":
+		return &davError{status: http.StatusForbidden, message: "ask for Depth 0 or 1", precondition: "propfind-finite-depth"}
+	default:
+		return &davError{status: http.StatusBadRequest, message: "Depth is 0 or 1"}
+	}
+	query, err := r.query()
+	if err != nil {
+		return err
+	}
+	conditions, err := r.conditions()
+	if err != nil {
+		return err
+	}
+	entries, err := r.entries(depth, conditions)
+	if err != nil {
+		return err
+	}
+	var usage *storageapi.UsageResponse
+	if query.quota() {
+		usage, err = read(r, func(ctx context.Context) (*storageapi.UsageResponse, error) {
+			return r.handler.storage.Usage(ctx, &storageapi.UsageRequest{})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	m := newMultistatus()
+	for _, entry := range entries {
+		m.resource(&resource{Entry: entry, request: r, usage: usage}, query)
+	}
+	m.send(w)
+	return nil
+}
+
+// entries returns the resource and, with depth 1, what is in it.
+func (r *request) entries(depth string, conditions *storageapi.Conditions) ([]*storageapi.Entry, error) {
+	if depth == "0" {
+		entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
+			return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
+		})
+		return []*storageapi.Entry{entry}, err
+	}
+	listing, err := read(r, func(ctx context.Context) (*storageapi.ListResponse, error) {
+		return r.handler.storage.List(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append([]*storageapi.Entry{listing.Directory}, listing.Children...), nil
+}
+
+// query reads the body of a PROPFIND; none means allprop (RFC 4918, section 9.1).
+func (r *request) query() (wanted, error) {
+	root, err := r.readXML()
+	if err != nil || root == nil {
+		return wanted{all: true}, err
+	}
+	bad := &davError{status: http.StatusBadRequest, message: "the body asks for nothing that PROPFIND knows"}
+	if !root.is("propfind") {
+		return wanted{}, bad
+	}
+	switch {
+	case root.find("propname") != nil:
+		return wanted{names: true}, nil
+	case root.find("allprop") != nil:
+		q := wanted{all: true}
+		if include := root.find("include"); include != nil {
+			q.props = names(include)
+		}
+		return q, nil
+	case root.find("prop") != nil:
+		return wanted{props: names(root.find("prop"))}, nil
+	}
+	return wanted{}, bad
+}
+
+func names(parent *element) []xml.Name {
+	list := make([]xml.Name, 0, len(parent.children))
+	for _, child := range parent.children {
+		list = append(list, child.Name)
+	}
+	return list
+}
+
+// resource writes the response about one resource.
+func (m *multistatus) resource(r *resource, q wanted) {
+	m.open(href(r.request.root, r.Path, r.isFolder()))
+	switch {
+	case q.names:
+		m.propertyNames(r)
+	case q.all:
+		m.found(r, slices.Concat(always, deadNames(r), without(q.props, always)))
+	default:
+		m.missing(r, m.found(r, q.props))
+	}
+	m.close()
+}
+
+// found writes those of the properties that the resource has, and returns the others.
+func (m *multistatus) found(r *resource, props []xml.Name) (missing []xml.Name) {
+	start := m.Len()
+	m.openProps()
+	any := false
+	for _, name := range props {
+		before := m.Len()
+		end := m.tag(name)
+		if m.value(r, name) {
+			m.WriteString(end)
+			any = true
+			continue
+		}
+		m.Truncate(before)
+		missing = append(missing, name)
+	}
+	if !any && len(missing) > 0 {
+		m.Truncate(start)
+		return missing
+	}
+	m.propstat(http.StatusOK)
+	return missing
+}
+
+// value writes a property's value; false: there is no such property.
+func (m *multistatus) value(r *resource, name xml.Name) bool {
+	if write, ok := live[name]; ok {
+		return write(m, r)
+	}
+	inner, ok := r.dead(name)
+	m.Write(inner)
+	return ok
+}
+
+func (m *multistatus) missing(_ *resource, props []xml.Name) {
+	if len(props) == 0 {
+		return
+	}
+	m.openProps()
+	for _, name := range props {
+		m.empty(name)
+	}
+	m.propstat(http.StatusNotFound)
+}
+
+func (m *multistatus) propertyNames(r *resource) {
+	m.openProps()
+	for _, name := range slices.Concat(always, deadNames(r)) {
+		before := m.Len()
+		end := m.tag(name)
+		mark := m.Len()
+		has := m.value(r, name)
+		m.Truncate(mark)
+		if !has {
+			m.Truncate(before)
+			continue
+		}
+		m.WriteString(end)
+	}
+	m.propstat(http.StatusOK)
+}
+
+func deadNames(r *resource) []xml.Name {
+	list := make([]xml.Name, 0, len(r.Properties))
+	for _, p := range r.Properties {
+		list = append(list, xml.Name{Space: p.Namespace, Local: p.Name})
+	}
+	return list
+}
+
+func without(list, known []xml.Name) []xml.Name {
+	return slices.DeleteFunc(slices.Clone(list), func(name xml.Name) bool { return slices.Contains(known, name) })
+}
