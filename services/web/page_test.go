@@ -1,0 +1,71 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+	"go-micro.dev/v4/registry"
+)
+
+// show requests a path while these services are ready.
+func show(t *testing.T, path string, ready ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	var listed []*registry.Service
+	for _, name := range ready {
+		listed = append(listed, &registry.Service{Name: name, Nodes: []*registry.Node{{Id: name}}})
+	}
+	s := &site{services: func() []*registry.Service { return listed }, log: logrus.NewEntry(logrus.New())}
+	request := httptest.NewRequest(http.MethodGet, path, nil)
+	request.Host = "cloud.example.org"
+	request.Header.Set("X-Forwarded-Proto", "https")
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func TestThePageTellsWhichServicesAreReadyAndHowToConnect(t *testing.T) {
+	body := show(t, "/", "proxy", "webdav").Body.String()
+	for _, part := range []string{"https://cloud.example.org/remote.php/webdav/", "not all ready", "davs://cloud.example.org"} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the page does not say %q", part)
+		}
+	}
+	if ready := strings.Count(body, `class="ready"`); ready != 2 {
+		t.Errorf("%d services are shown as ready", ready)
+	}
+	everybody := []string{"proxy", "webdav", "storage", "users", "frontend", "web", "nats"}
+	if body := show(t, "/", everybody...).Body.String(); !strings.Contains(body, "all ready") || strings.Contains(body, `class="away"`) {
+		t.Error("the page does not say that all are ready")
+	}
+}
+
+func TestOtherAddressesAreNotFound(t *testing.T) {
+	answer := show(t, "/favicon.ico")
+	if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "nothing at this address") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestThePageRunsNothingAndLoadsNothing(t *testing.T) {
+	answer := show(t, "/")
+	if policy := answer.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") {
+		t.Errorf("the policy is %q", policy)
+	}
+	if strings.Contains(answer.Body.String(), "<script") {
+		t.Error("there is a script")
+	}
+}
+
+func TestTheHostIsEscaped(t *testing.T) {
+	s := &site{services: func() []*registry.Service { return nil }, log: logrus.NewEntry(logrus.New())}
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.Host = `"><script>alert(1)</script>`
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, request)
+	if strings.Contains(recorder.Body.String(), "<script") {
+		t.Error("the host name became a script")
+	}
+}
