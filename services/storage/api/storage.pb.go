@@ -556,7 +556,7 @@ func (x *UsageResponse) GetAvailableBytes() uint64 {
 type OpenRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	InlineLimit   uint64                 `protobuf:"varint,2,opt,name=inline_limit,json=inlineLimit,proto3" json:"inline_limit,omitempty"` // content up to this many bytes is returned inline
+	InlineLimit   uint64                 `protobuf:"varint,2,opt,name=inline_limit,json=inlineLimit,proto3" json:"inline_limit,omitempty"` // content up to this many bytes is returned inline, up to 8 KiB it may be anyway
 	Conditions    *Conditions            `protobuf:"bytes,3,opt,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,8 +1,11 @@
-// Package blobs keeps content as files: blobs/ab/<id>, written as uploads/<id> first.
+// Package blobs keeps content as files: blobs/ab/<id>.
 //
-// It owns their way to the disk. A blob never changes once it is sealed, so whoever
-// has it open may read it as long as they like, removed or not. It leaves to others
-// which blobs are in use; Sweep removes what a crash left behind.
+// It owns their way to the disk. Nothing is visible because it is a file here: content
+// that is being written, is refused, or was left behind by a crash lies beside content
+// in use, and only the metadata tells them apart. A blob never changes once it is in
+// use, so whoever has it open may read it as long as they like, removed or not.
+//
+// It leaves to others which blobs are in use; Sweep removes what nobody will ever use.
 package blobs
 
 import (
@@ -37,15 +40,12 @@ type Store struct {
 // Open prepares the store in folder, which must exist and be writable.
 func Open(folder string) (*Store, error) {
 	s := &Store{folder: folder, oldest: NewID()}
-	if err := os.MkdirAll(filepath.Join(folder, "uploads"), 0o700); err != nil {
-		return nil, err
-	}
 	made := false
-	for shard := range shards {
-		err := os.Mkdir(s.shard(byte(shard)), 0o700)
+	for n := range shards {
+		err := os.Mkdir(s.shardPath(byte(n)), 0o700)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err = os.MkdirAll(filepath.Join(folder, "blobs"), 0o700); err == nil {
-				err = os.Mkdir(s.shard(byte(shard)), 0o700)
+				err = os.Mkdir(s.shardPath(byte(n)), 0o700)
 			}
 		}
 		switch {
@@ -66,50 +66,41 @@ func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
 
 const shards = 256
 
-func (s *Store) shard(n byte) string {
+// shard is the folder of a blob: its last byte, since the first ones are a clock.
+func shard(id ID) byte { return id[len(id)-1] }
+
+func (s *Store) shardPath(n byte) string {
 	return filepath.Join(s.folder, "blobs", fmt.Sprintf("%02x", n))
 }
 
-// path shards by the last byte: the first ones are a clock.
 func (s *Store) path(id ID) string {
-	return filepath.Join(s.shard(id[len(id)-1]), uuid.UUID(id).String())
+	return filepath.Join(s.shardPath(shard(id)), uuid.UUID(id).String())
 }
 
-func (s *Store) upload(id ID) string {
-	return filepath.Join(s.folder, "uploads", uuid.UUID(id).String())
-}
-
-// Create makes an empty upload. The caller ends it with Seal or Discard, and closes
-// the file after either.
+// Create makes an empty blob. The caller ends its making with Seal or Remove, and
+// closes the file after either.
 func (s *Store) Create() (ID, *os.File, error) {
 	id := NewID()
-	file, err := os.OpenFile(s.upload(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(s.path(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return ID{}, nil, fmt.Errorf("create an upload: %w", err)
+		return ID{}, nil, fmt.Errorf("create content: %w", err)
 	}
 	return id, file, nil
 }
 
-// Seal makes an upload a blob that a power failure does not lose. With an error the
-// upload is gone.
+// Seal brings a blob to disk, so that a power failure does not lose it. With an error
+// it is removed.
 func (s *Store) Seal(id ID, file *os.File) error {
-	if err := file.Sync(); err != nil {
-		s.Discard(id)
-		return fmt.Errorf("sync an upload: %w", err)
+	err := file.Sync()
+	if err == nil {
+		err = syncFolder(s.shardPath(shard(id)))
 	}
-	if err := os.Rename(s.upload(id), s.path(id)); err != nil {
-		s.Discard(id)
-		return fmt.Errorf("seal an upload: %w", err)
-	}
-	if err := syncFolder(s.shard(id[len(id)-1])); err != nil {
+	if err != nil {
 		s.Remove(id)
-		return fmt.Errorf("seal an upload: %w", err)
+		return fmt.Errorf("sync content: %w", err)
 	}
 	return nil
 }
-
-// Discard removes an upload.
-func (s *Store) Discard(id ID) error { return os.Remove(s.upload(id)) }
 
 // Read opens a blob. The error is fs.ErrNotExist when there is none.
 func (s *Store) Read(id ID) (*os.File, error) { return os.Open(s.path(id)) }

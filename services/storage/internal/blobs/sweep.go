@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/google/uuid"
 )
@@ -14,23 +13,21 @@ import (
 // sweepBatch is how many names Sweep handles at once.
 const sweepBatch = 1024
 
-// Sweep removes the uploads of former processes, and those of their blobs that
-// unused, which is asked for a batch at a time, returns: a process that was killed
-// between sealing a blob and recording it leaves such. It needs no lock, since it looks
-// only at what is older than this process; and what is that old and not in use will
-// never be. It returns how many files it removed, and ends early with ctx.
+// Sweep removes the blobs of former processes that unused, which is asked for a batch
+// at a time, returns: what a process was writing, or about to use, when it was killed.
+// It needs no lock, since it looks only at what is older than this process; and what
+// is that old and not in use will never be. It returns how many files it removed, and
+// ends early with ctx.
 func (s *Store) Sweep(ctx context.Context, unused func([]ID) ([]ID, error)) (removed int, err error) {
-	all := func(ids []ID) ([]ID, error) { return ids, nil }
-	removed, err = s.sweepFolder(ctx, filepath.Join(s.folder, "uploads"), all, s.Discard)
-	for shard := 0; shard < shards && err == nil; shard++ {
-		var n int
-		n, err = s.sweepFolder(ctx, s.shard(byte(shard)), unused, s.Remove)
-		removed += n
+	for n := 0; n < shards && err == nil; n++ {
+		var here int
+		here, err = s.sweepFolder(ctx, s.shardPath(byte(n)), unused)
+		removed += here
 	}
 	return removed, err
 }
 
-func (s *Store) sweepFolder(ctx context.Context, path string, unused func([]ID) ([]ID, error), remove func(ID) error) (removed int, err error) {
+func (s *Store) sweepFolder(ctx context.Context, path string, unused func([]ID) ([]ID, error)) (removed int, err error) {
 	folder, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -49,7 +46,7 @@ func (s *Store) sweepFolder(ctx context.Context, path string, unused func([]ID) 
 			return removed, err
 		}
 		for _, id := range doomed {
-			if err := remove(id); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := s.Remove(id); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return removed, fmt.Errorf("sweep: %w", err)
 			}
 			removed++

@@ -21,7 +21,7 @@ var (
 	bucketMeta    = []byte("meta")    // metaVersion, metaInstance
 	bucketEntries = []byte("entries") // parent's id, name -> record.Entry; a user's root is the child of 0 named by the user
 	bucketLocks   = []byte("locks")   // root's id, path, NUL, token -> record.Lock
-	bucketBlobs   = []byte("blobs")   // id -> number of entries that refer to it
+	bucketBlobs   = []byte("blobs")   // id -> number of references, inline content (references.go)
 	bucketTrash   = []byte("trash")   // root's id, sequence -> record.Trashed
 	bucketPurge   = []byte("purge")   // sequence -> record.Entry that nothing refers to any more
 	bucketOutbox  = []byte("outbox")  // sequence -> Event

@@ -1,13 +1,13 @@
 // Package tree is the storage engine: one tree of files and directories per user, with
 // locks, dead properties, a trash and an outbox of events.
 //
-// Metadata is in one bbolt database, content in blob files beside it. What holds it
-// together:
+// Metadata and small content are in one bbolt database, other content in blob files
+// beside it. What holds it together:
 //
 //   - A change is one transaction. Its conditions, locks and quota are evaluated in it,
 //     its event is written in it, and it is acknowledged after it is on disk. Changes
 //     that come at the same time share a transaction (writer.go).
-//   - Content is sealed on disk before the transaction that refers to it, and removed
+//   - Content is synced to disk before the transaction that refers to it, and removed
 //     after the one that stops to. A crash in between leaves an unused blob, never a
 //     missing one; the next start removes it in the background.
 //   - A blob never changes. A reader opens it inside its read transaction, so metadata

@@ -2,9 +2,7 @@ package tree
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -244,36 +242,36 @@ func checkSize(t testing.TB, x *tx, e *record.Entry, references map[blobs.ID]int
 }
 
 func checkBlobs(t testing.TB, tree *Tree, folder string, references map[blobs.ID]int) {
+	t.Helper()
 	delete(references, blobs.ID{})
+	files := 0
 	err := tree.view(func(x *tx) error {
-		counted := 0
-		return errors.Join(x.bolt.Bucket(bucketBlobs).ForEach(func(key, value []byte) error {
-			counted++
-			n, _ := binary.Uvarint(value)
-			if references[blobs.ID(key)] != int(n) {
-				t.Errorf("blob %x: %d references are counted, there are %d", key, n, references[blobs.ID(key)])
+		return x.bolt.Bucket(bucketBlobs).ForEach(func(key, value []byte) error {
+			id := blobs.ID(key)
+			n, inline, err := splitBlob(value)
+			if err != nil || references[id] != int(n) {
+				t.Errorf("blob %x: %d references are counted, there are %d, %v", key, n, references[id], err)
 			}
-			return nil
-		}), func() error {
-			if counted != len(references) {
-				return fmt.Errorf("%d blobs are counted, %d are referenced", counted, len(references))
+			delete(references, id)
+			if len(inline) > 0 {
+				return nil
 			}
-			return nil
-		}())
+			files++
+			file, err := tree.blobs.Read(id)
+			if err == nil {
+				file.Close()
+			}
+			return err
+		})
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	for id := range references {
-		file, err := tree.blobs.Read(id)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		file.Close()
+	if len(references) > 0 {
+		t.Errorf("content that entries refer to is missing: %v", references)
 	}
-	if files := filesIn(t, folder); files != len(references)+1 {
-		t.Errorf("%d files are on disk, want %d blobs and the database", files, len(references))
+	if found := filesIn(t, folder); found != files+1 {
+		t.Errorf("%d files are on disk, want %d blobs and the database", found, files)
 	}
 }
 

@@ -84,7 +84,8 @@ type Opened struct {
 	File    *os.File // the caller closes it
 }
 
-// Open opens a file. Content of up to inline_limit bytes is returned in memory.
+// Open opens a file. Content of up to inline_limit bytes is returned in memory, and so
+// is what is kept in the database.
 func (t *Tree) Open(ctx context.Context, owner string, request *storageapi.OpenRequest) (*Opened, error) {
 	for attempt := 1; ; attempt++ {
 		opened, err := t.open(ctx, owner, request)
@@ -115,6 +116,12 @@ func (t *Tree) open(ctx context.Context, owner string, request *storageapi.OpenR
 		}
 		if opened.Entry, err = x.show(at.root().entry.ID, at.path, entry); err != nil || entry.Blob == (blobs.ID{}) {
 			return err
+		}
+		if entry.Size <= maxInline {
+			inline, err := x.inline(entry.Blob)
+			if opened.Content = clone(inline); err != nil || inline != nil {
+				return err
+			}
 		}
 		opened.File, err = t.blobs.Read(entry.Blob)
 		if err != nil {

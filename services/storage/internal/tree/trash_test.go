@@ -49,7 +49,7 @@ func TestPurgingRemovesContentForGood(t *testing.T) {
 	s := newStand(t, Options{})
 	s.mkdir("/d")
 	for range 3 {
-		s.put("/d/f", strings.Repeat("x", 1000))
+		s.put("/d/f", strings.Repeat("x", maxInline+1))
 		s.delete("/d/f")
 	}
 	items := s.trashed()

@@ -105,7 +105,7 @@ func (u *uploads) transition(owner, id string, e uploadEvent) *Upload {
 
 // discard removes what an upload has on disk.
 func (u *uploads) discard(upload *Upload) {
-	u.blobs.Discard(upload.blob)
+	u.blobs.Remove(upload.blob)
 	upload.File.Close()
 }
 

@@ -15,9 +15,15 @@ import (
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
 )
 
-// content is what a file is about to have, sealed on disk.
+// maxInline is up to how many bytes content is kept in the database: it is written
+// with its metadata, and costs neither a file nor a sync of its own. Larger content
+// would make the database's pages long and its free list fragmented.
+const maxInline = 8 << 10
+
+// content is what a file is about to have: a blob that is on disk, or inline.
 type content struct {
 	blob     blobs.ID
+	inline   []byte
 	size     uint64
 	sums     *storageapi.Checksums
 	modified int64 // 0: now
@@ -37,12 +43,17 @@ func (t *Tree) Put(ctx context.Context, owner string, request *storageapi.PutReq
 	if err := fitting(sums, request.GetExpected()); err != nil {
 		return nil, err
 	}
-	blob, err := t.seal(request.GetContent())
-	if err != nil {
-		return nil, err
+	new := content{size: size, sums: sums, modified: request.GetMtimeUnixNano()}
+	switch {
+	case size == 0:
+	case size <= maxInline:
+		new.blob, new.inline = blobs.NewID(), request.GetContent()
+	default:
+		if new.blob, err = t.seal(request.GetContent()); err != nil {
+			return nil, err
+		}
 	}
-	return t.commit(ctx, owner, path, request.GetConditions(),
-		content{blob: blob, size: size, sums: sums, modified: request.GetMtimeUnixNano()})
+	return t.commit(ctx, owner, path, request.GetConditions(), new)
 }
 
 // mayWrite tells, before content is brought to disk, whether its write would be refused.
@@ -60,24 +71,21 @@ func (t *Tree) mayWrite(ctx context.Context, owner string, path paths.Path, size
 	return t.onDisk(size)
 }
 
-// seal brings small content to disk.
+// seal brings content to disk as a blob.
 func (t *Tree) seal(data []byte) (blobs.ID, error) {
-	if len(data) == 0 {
-		return blobs.ID{}, nil
-	}
 	id, file, err := t.blobs.Create()
 	if err != nil {
 		return blobs.ID{}, err
 	}
 	defer file.Close()
 	if _, err := file.Write(data); err != nil {
-		t.blobs.Discard(id)
+		t.blobs.Remove(id)
 		return blobs.ID{}, fmt.Errorf("write content: %w", err)
 	}
 	return id, t.blobs.Seal(id, file)
 }
 
-// commit makes sealed content visible, or removes it.
+// commit makes content visible, or removes it.
 func (t *Tree) commit(ctx context.Context, owner string, path paths.Path, c *storageapi.Conditions, new content) (*storageapi.WriteResponse, error) {
 	var response *storageapi.WriteResponse
 	err := t.write(ctx, owner, func(x *tx, root node) error {
@@ -91,7 +99,7 @@ func (t *Tree) commit(ctx context.Context, owner string, path paths.Path, c *sto
 		response, err = x.store(&at, new)
 		return err
 	})
-	if err != nil && new.blob != (blobs.ID{}) {
+	if err != nil && new.size > 0 && new.inline == nil {
 		t.blobs.Remove(new.blob)
 	}
 	return response, err
@@ -120,7 +128,7 @@ func (x *tx) store(at *place, new content) (*storageapi.WriteResponse, error) {
 	if n.entry.Modified == 0 {
 		n.entry.Modified = x.now
 	}
-	if err := x.refer(new.blob); err != nil {
+	if err := x.keep(&new); err != nil {
 		return nil, err
 	}
 	kind := kindWritten

@@ -13,7 +13,8 @@ import (
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	s := newStand(t, Options{})
 	s.mkdir("/a")
-	for path, content := range map[string]string{"/a/small": "hello", "/empty": "", "/large": strings.Repeat("x", 1<<20)} {
+	for path, content := range map[string]string{"/a/small": "hello", "/empty": "", "/large": strings.Repeat("x", 1<<20),
+		"/inline": strings.Repeat("x", maxInline), "/file": strings.Repeat("x", maxInline+1)} {
 		entry := s.put(path, content)
 		if entry.GetPath() != path || entry.GetSize() != uint64(len(content)) || entry.GetType() != storageapi.Type_TYPE_FILE {
 			t.Errorf("entry %v", entry)
