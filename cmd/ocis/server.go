@@ -64,11 +64,11 @@ func server(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	url, err := proxy.URL(src)
+	way, err := proxy.ReadSettings(src)
 	if err != nil {
 		return err
 	}
-	greet(c.App.Writer, url, made)
+	greet(c.App.Writer, way.URL(), made)
 	return supervise(src, log, options)
 }
 
