@@ -1,0 +1,36 @@
+package upstream
+
+import "net/http"
+
+// failure is what is known after an attempt that got no response.
+type failure struct {
+	method     string
+	sent       bool // some of the request went out, or may have
+	complete   bool // all of it may have: it may have been carried out
+	canRepeat  bool // the content is still there
+	clientGone bool // nobody waits for the answer
+	late       bool // the instance had its time and did not answer
+	expired    bool // it was tried for long enough
+}
+
+// again decides whether a request is sent again.
+func (f failure) again() bool {
+	switch {
+	case f.clientGone, f.late, !f.canRepeat, f.expired:
+		return false
+	case !f.sent, !f.complete:
+		return true
+	default:
+		return isSafe(f.method)
+	}
+}
+
+// isSafe tells whether a method changes nothing (RFC 9110 section 9.2.1, RFC 4918
+// section 9.1, RFC 3253 section 3.6).
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "PROPFIND", "REPORT":
+		return true
+	}
+	return false
+}
