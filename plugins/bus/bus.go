@@ -10,8 +10,10 @@
 package bus
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,12 +26,12 @@ const ServiceName = "nats"
 
 const (
 	dialTimeout       = 5 * time.Second
-	reconnectWait     = 200 * time.Millisecond
-	reconnectJitter   = 100 * time.Millisecond
+	reconnectWait     = 50 * time.Millisecond // between attempts; one on a held socket waits by itself
+	reconnectJitter   = 50 * time.Millisecond
 	reconnectBuffer   = 1 << 20 // bytes kept while NATS is away
 	pingInterval      = 20 * time.Second
 	pingsOutstanding  = 2
-	unixSocketAddress = "nats://nats.invalid" // never resolved: dialer dials the socket
+	unixSocketAddress = "nats://nats.invalid" // never resolved: the dialer takes the socket
 )
 
 // Credentials are the user and password of the NATS server.
@@ -38,12 +40,24 @@ type Credentials struct {
 	Password string `yaml:"password" env:"NATS_PASSWORD" secret:"true" desc:"password for NATS"`
 }
 
-// Dialer dials the unix socket of the nats service, whatever address it is asked for.
-type Dialer string
+// dialer dials the unix socket of the nats service, whatever address it is asked for.
+//
+// Its first call fails at once. nats.go makes the first attempt before Connect returns;
+// on a held socket whose server is just being started that would block for seconds. All
+// further attempts are made in the background.
+type dialer struct {
+	socket string
+	asked  atomic.Bool
+}
+
+var errFirst = errors.New("the first attempt is left out")
 
 // Dial implements nats.CustomDialer.
-func (d Dialer) Dial(string, string) (net.Conn, error) {
-	return net.DialTimeout("unix", string(d), dialTimeout)
+func (d *dialer) Dial(string, string) (net.Conn, error) {
+	if !d.asked.Swap(true) {
+		return nil, errFirst
+	}
+	return net.DialTimeout("unix", d.socket, dialTimeout)
 }
 
 // Connect returns a connection that reconnects until it is closed. name shows in
@@ -57,7 +71,7 @@ func Connect(src *config.Source, name string, options ...nats.Option) (*nats.Con
 	options = append([]nats.Option{
 		nats.Name(name),
 		nats.UserInfo(credentials.User, credentials.Password),
-		nats.SetCustomDialer(Dialer(src.Paths.Socket(ServiceName, ""))),
+		nats.SetCustomDialer(&dialer{socket: src.Paths.Socket(ServiceName, "")}),
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
