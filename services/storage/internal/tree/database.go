@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -55,11 +56,7 @@ func openDatabase(folder string) (db *bbolt.DB, instance string, err error) {
 	case err != nil:
 		return nil, "", fmt.Errorf("%s cannot be read: %w; restore it from a backup, or move %s away to start empty", file, err, folder)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		instance, err = prepare(tx)
-		return err
-	})
-	if err != nil {
+	if instance, err = prepare(db); err != nil {
 		db.Close()
 		return nil, "", fmt.Errorf("%s cannot be used: %w", file, err)
 	}
@@ -103,24 +100,39 @@ func complete(tx *bbolt.Tx) error {
 	return nil
 }
 
-func prepare(tx *bbolt.Tx) (instance string, err error) {
+// prepare checks what version the database has, and makes it when it is new.
+func prepare(db *bbolt.DB) (instance string, err error) {
+	var version []byte
+	err = db.View(func(tx *bbolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			version, instance = bytes.Clone(meta.Get(metaVersion)), string(meta.Get(metaInstance))
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case version == nil:
+		// Legacy ids end in the instance's 12 characters; clients cut them off
+		// (owncloud/client, SyncJournalFileRecord::numericFileId).
+		instance = "oc" + strings.ToLower(rand.Text()[:10])
+		return instance, db.Update(func(tx *bbolt.Tx) error { return create(tx, instance) })
+	case binary.BigEndian.Uint64(version) != databaseVersion:
+		return "", fmt.Errorf("it has version %x, this program knows version %d: use a newer program", version, databaseVersion)
+	}
+	return instance, nil
+}
+
+func create(tx *bbolt.Tx, instance string) error {
 	for _, name := range [][]byte{bucketMeta, bucketEntries, bucketLocks, bucketBlobs, bucketTrash, bucketPurge, bucketOutbox} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return "", err
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
 		}
 	}
 	meta := tx.Bucket(bucketMeta)
-	if version := meta.Get(metaVersion); version == nil {
-		// Legacy ids end in the instance's 12 characters; clients cut them off
-		// (owncloud/client, SyncFileItem and SyncJournalFileRecord::numericFileId).
-		instance = "oc" + strings.ToLower(rand.Text()[:10])
-		return instance, errors.Join(
-			meta.Put(metaVersion, binary.BigEndian.AppendUint64(nil, databaseVersion)),
-			meta.Put(metaInstance, []byte(instance)))
-	} else if v := binary.BigEndian.Uint64(version); v != databaseVersion {
-		return "", fmt.Errorf("it has version %d, this program knows version %d: use a newer program", v, databaseVersion)
-	}
-	return string(meta.Get(metaInstance)), nil
+	return errors.Join(
+		meta.Put(metaVersion, binary.BigEndian.AppendUint64(nil, databaseVersion)),
+		meta.Put(metaInstance, []byte(instance)))
 }
 
 func unusable(folder string, err error) error {

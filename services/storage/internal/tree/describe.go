@@ -1,6 +1,9 @@
 package tree
 
 import (
+	"crypto/md5"
+	"crypto/sha1"
+	"hash/adler32"
 	"strconv"
 	"time"
 
@@ -9,26 +12,41 @@ import (
 	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
+// description is an entry with the checksums that it points to, in one allocation:
+// listings have many.
+type description struct {
+	entry storageapi.Entry
+	sums  storageapi.Checksums
+	bytes [sha1.Size + md5.Size + adler32.Size]byte
+}
+
 // describe returns an entry as the API shows it, independent of the transaction.
 func (x *tx) describe(path paths.Path, e *record.Entry, locks []lock) *storageapi.Entry {
-	entry := &storageapi.Entry{
-		Id:              x.publicID(e.ID),
-		Path:            path.String(),
-		Type:            typeOf(e),
-		Size:            e.Size,
-		Etag:            etag(e),
-		MtimeUnixNano:   e.Modified,
-		CreatedUnixNano: e.Created,
-		Properties:      e.Properties,
-	}
-	if !e.Directory && (e.SHA1 != nil || e.MD5 != nil || e.Adler32 != nil) {
-		entry.Checksums = &storageapi.Checksums{Sha1: clone(e.SHA1), Md5: clone(e.MD5), Adler32: clone(e.Adler32)}
+	d := &description{}
+	entry := &d.entry
+	entry.Id = x.publicID(e.ID)
+	entry.Path = path.String()
+	entry.Type = typeOf(e)
+	entry.Size = e.Size
+	entry.Etag = etag(e)
+	entry.MtimeUnixNano = e.Modified
+	entry.CreatedUnixNano = e.Created
+	entry.Properties = e.Properties
+	if len(e.SHA1)+len(e.MD5)+len(e.Adler32) > 0 {
+		entry.Checksums = &d.sums
+		all := append(append(append(d.bytes[:0], e.SHA1...), e.MD5...), e.Adler32...)
+		d.sums.Sha1, all = cut(all, len(e.SHA1))
+		d.sums.Md5, all = cut(all, len(e.MD5))
+		d.sums.Adler32, _ = cut(all, len(e.Adler32))
 	}
 	for i := range locks {
 		entry.Locks = append(entry.Locks, x.activeLock(&locks[i]))
 	}
 	return entry
 }
+
+// cut returns the first n bytes, which cannot grow into the rest, and the rest.
+func cut(b []byte, n int) (first, rest []byte) { return b[:n:n], b[n:] }
 
 // show is describe with the locks that cover the entry.
 func (x *tx) show(root uint64, path paths.Path, e *record.Entry) (*storageapi.Entry, error) {

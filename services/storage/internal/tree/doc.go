@@ -17,6 +17,7 @@
 //   - Every change gives all ancestors up to the root a new etag and the right size.
 //
 // The package leaves to others who the user is, the wire, and the way of content
-// between processes. Methods take an owner, which they trust. They are safe for
+// between processes. It does not bound how long one change takes: copying a tree of a
+// million entries keeps all other changes waiting. Methods take an owner, which they trust. They are safe for
 // concurrent use. Requests and responses are the messages of the API.
 package tree

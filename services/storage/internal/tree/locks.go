@@ -36,7 +36,7 @@ func (t *Tree) Lock(ctx context.Context, owner string, request *storageapi.LockR
 		return nil, refuse(http.StatusBadRequest, "a lock's owner has more than %d bytes", maxLockOwner)
 	}
 	var response *storageapi.LockResponse
-	err = t.write(ctx, owner, func(x *tx, root node) error {
+	err = t.extend(ctx, owner, func(x *tx, root node) error {
 		at, err := x.locate(root, path)
 		if err != nil {
 			return err

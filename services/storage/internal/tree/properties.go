@@ -21,7 +21,7 @@ func (t *Tree) SetProperties(ctx context.Context, owner string, request *storage
 		return nil, err
 	}
 	var entry *storageapi.Entry
-	err = t.write(ctx, owner, func(x *tx, root node) error {
+	err = t.extend(ctx, owner, func(x *tx, root node) error {
 		at, err := x.locate(root, path)
 		if err != nil {
 			return err

@@ -121,7 +121,7 @@ func (t *Tree) Copy(ctx context.Context, owner string, request *storageapi.CopyR
 	}
 	r := relocation{from: from, to: to, overwrite: request.GetOverwrite(), deep: !request.GetShallow(), guard: request.GetConditions()}
 	var response *storageapi.WriteResponse
-	err = t.write(ctx, owner, func(x *tx, root node) error {
+	err = t.extend(ctx, owner, func(x *tx, root node) error {
 		from, to, err := x.locateBoth(root, r)
 		if err != nil {
 			return err

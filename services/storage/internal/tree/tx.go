@@ -179,3 +179,12 @@ func (t *Tree) write(ctx context.Context, owner string, f func(x *tx, root node)
 		return f(x, root)
 	})
 }
+
+// extend is write for changes that make the database larger. They end before the disk
+// is full: deletions need some of it, too, since bbolt writes changed pages anew.
+func (t *Tree) extend(ctx context.Context, owner string, f func(x *tx, root node) error) error {
+	if err := t.onDisk(1); err != nil {
+		return err
+	}
+	return t.write(ctx, owner, f)
+}

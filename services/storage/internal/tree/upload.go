@@ -135,6 +135,9 @@ func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageap
 	if err := t.mayWrite(ctx, owner, path, size, request.GetConditions()); err != nil {
 		return nil, err
 	}
+	if err := t.onDisk(size + 1); err != nil {
+		return nil, err
+	}
 	usage, err := t.Usage(ctx, owner)
 	if err != nil {
 		return nil, err

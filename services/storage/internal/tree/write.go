@@ -39,6 +39,9 @@ func (t *Tree) Put(ctx context.Context, owner string, request *storageapi.PutReq
 	if err := t.mayWrite(ctx, owner, path, size, request.GetConditions()); err != nil {
 		return nil, err
 	}
+	if err := t.onDisk(size + 1); err != nil {
+		return nil, err
+	}
 	sums := sumsOf(request.GetContent())
 	if err := fitting(sums, request.GetExpected()); err != nil {
 		return nil, err
@@ -58,17 +61,13 @@ func (t *Tree) Put(ctx context.Context, owner string, request *storageapi.PutReq
 
 // mayWrite tells, before content is brought to disk, whether its write would be refused.
 func (t *Tree) mayWrite(ctx context.Context, owner string, path paths.Path, size uint64, c *storageapi.Conditions) error {
-	err := t.read(ctx, owner, func(x *tx, root node) error {
+	return t.read(ctx, owner, func(x *tx, root node) error {
 		at, err := x.locate(root, path)
 		if err != nil {
 			return err
 		}
 		return x.mayWrite(&at, size, c)
 	})
-	if err != nil {
-		return err
-	}
-	return t.onDisk(size)
 }
 
 // seal brings content to disk as a blob.
@@ -165,7 +164,7 @@ func (t *Tree) MakeDirectory(ctx context.Context, owner string, request *storage
 		return nil, err
 	}
 	var response *storageapi.WriteResponse
-	err = t.write(ctx, owner, func(x *tx, root node) error {
+	err = t.extend(ctx, owner, func(x *tx, root node) error {
 		at, err := x.locate(root, path)
 		if err != nil {
 			return err
