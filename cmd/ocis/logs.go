@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -23,9 +22,6 @@ func logsCommand() *cli.Command {
 		Flags:        []cli.Flag{follow, since, lines, jsonFlag},
 		BashComplete: completeServices,
 		Action: func(c *cli.Context) error {
-			if err := flagsFirst(c); err != nil {
-				return err
-			}
 			runtime, err := runtimeClient()
 			if err != nil {
 				return err
@@ -42,14 +38,4 @@ func logsCommand() *cli.Command {
 			})
 		},
 	}
-}
-
-// flagsFirst refuses flags behind arguments, which urfave/cli would take for services.
-func flagsFirst(c *cli.Context) error {
-	for _, argument := range c.Args().Slice() {
-		if strings.HasPrefix(argument, "-") {
-			return &usageError{fmt.Sprintf("put %s before the names of services: `%s %s ...`", argument, c.Command.HelpName, argument)}
-		}
-	}
-	return nil
 }

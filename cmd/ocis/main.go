@@ -10,7 +10,8 @@ import (
 )
 
 func main() {
-	if err := newApp().Run(os.Args); err != nil {
+	app := newApp()
+	if err := app.Run(flagsFirst(app, os.Args)); err != nil {
 		fmt.Fprintln(os.Stderr, "ocis:", strings.Join(strings.Fields(err.Error()), " "))
 		os.Exit(exitCode(err))
 	}

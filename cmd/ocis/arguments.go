@@ -1,0 +1,60 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// flagsFirst moves flags before arguments, so that `ocis crash web --signal SIGTERM` is
+// understood: urfave/cli stops looking for flags at the first argument.
+func flagsFirst(app *cli.App, args []string) []string {
+	commands, flags, end := app.Commands, app.Flags, 1
+	for end < len(args) {
+		next := named(commands, args[end])
+		if next == nil {
+			break
+		}
+		commands, flags = next.Subcommands, next.Flags
+		end++
+	}
+	var options, arguments []string
+	for i := end; i < len(args); i++ {
+		switch word := args[i]; {
+		case word == "--":
+			return slices.Concat(args[:end], options, []string{"--"}, arguments, args[i+1:])
+		case !strings.HasPrefix(word, "-") || word == "-":
+			arguments = append(arguments, word)
+		case takesValue(flags, word) && i+1 < len(args):
+			options = append(options, word, args[i+1])
+			i++
+		default:
+			options = append(options, word)
+		}
+	}
+	return slices.Concat(args[:end], options, arguments)
+}
+
+func named(commands []*cli.Command, name string) *cli.Command {
+	for _, command := range commands {
+		if command.HasName(name) {
+			return command
+		}
+	}
+	return nil
+}
+
+// takesValue tells whether the word after a flag belongs to it.
+func takesValue(flags []cli.Flag, word string) bool {
+	name := strings.TrimLeft(word, "-")
+	if strings.Contains(name, "=") {
+		return false
+	}
+	for _, flag := range flags {
+		if _, isSwitch := flag.(*cli.BoolFlag); !isSwitch && slices.Contains(flag.Names(), name) {
+			return true
+		}
+	}
+	return false
+}
