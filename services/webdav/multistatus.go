@@ -46,10 +46,10 @@ func (m *multistatus) send(w http.ResponseWriter) {
 	}
 }
 
-// text writes escaped character data.
+// text writes escaped character data. Quotes need no escape between tags.
 func (m *multistatus) text(s string) {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\'' || c >= 0x7f {
+		if c := s[i]; c < ' ' || c == '<' || c == '>' || c == '&' || c >= 0x7f {
 			_ = xml.EscapeText(m, []byte(s)) // a Buffer takes everything
 			return
 		}
@@ -90,7 +90,7 @@ func (m *multistatus) tag(name xml.Name) (end string) {
 	case "":
 	default:
 		m.WriteString("<x:" + name.Local + ` xmlns:x="`)
-		m.text(name.Space)
+		_ = xml.EscapeText(m, []byte(name.Space)) // a Buffer takes everything
 		m.WriteString(`">`)
 		return "</x:" + name.Local + ">"
 	}

@@ -33,14 +33,11 @@ func (r *request) readXML() (*element, error) {
 	decoder.Strict = true
 	for {
 		token, err := decoder.Token()
-		var tooLarge *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooLarge):
-			return nil, &davError{status: http.StatusRequestEntityTooLarge, message: "the body is too large"}
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return nil, nil
-		case err != nil:
-			return nil, errXML
+		}
+		if err != nil {
+			return nil, unreadable(err)
 		}
 		switch token := token.(type) {
 		case xml.Directive: // a document type could define entities
@@ -59,6 +56,15 @@ func (r *request) readXML() (*element, error) {
 	}
 }
 
+// unreadable says why a body cannot be read.
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &davError{status: http.StatusRequestEntityTooLarge, message: "the body is too large"}
+	}
+	return errXML
+}
+
 // atEnd checks that nothing but space follows the root.
 func atEnd(decoder *xml.Decoder) error {
 	for {
@@ -67,7 +73,7 @@ func atEnd(decoder *xml.Decoder) error {
 			return nil
 		}
 		if err != nil {
-			return errXML
+			return unreadable(err)
 		}
 		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
 			return errXML
@@ -84,7 +90,7 @@ func readElement(decoder *xml.Decoder, start xml.StartElement, depth int) (*elem
 	for {
 		token, err := decoder.Token()
 		if err != nil {
-			return nil, errXML
+			return nil, unreadable(err)
 		}
 		switch token := token.(type) {
 		case xml.StartElement:

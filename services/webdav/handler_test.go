@@ -1,0 +1,161 @@
+package webdav
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+)
+
+const home = "/remote.php/webdav"
+
+func TestMethodsAnswerWithTheStatusOfRFC4918(t *testing.T) {
+	for name, test := range map[string]struct {
+		method, target, body string
+		header               []string
+		refuse               error
+		want                 int
+	}{
+		"put a new file":                      {"PUT", home + "/new", "x", nil, nil, 201},
+		"put over a file":                     {"PUT", home + "/f.txt", "x", nil, nil, 204},
+		"put where a slash ends the name":     {"PUT", home + "/f.txt/", "x", nil, nil, 409},
+		"put a part of a file":                {"PUT", home + "/f.txt", "x", []string{"Content-Range", "bytes 0-0/5"}, nil, 400},
+		"put with an unreadable time":         {"PUT", home + "/f.txt", "x", []string{"X-OC-Mtime", "yesterday"}, nil, 400},
+		"put with an unreadable checksum":     {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:zz"}, nil, 400},
+		"put with a checksum of wrong length": {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:abcd"}, nil, 400},
+		"put without room":                    {"PUT", home + "/f.txt", "x", nil, refusal(507), 507},
+		"put on a locked file":                {"PUT", home + "/f.txt", "x", nil, refusal(423), 423},
+		"put against another etag":            {"PUT", home + "/f.txt", "x", []string{"If-Match", `"other"`}, refusal(412), 412},
+		"get":                                 {"GET", home + "/f.txt", "", nil, nil, 200},
+		"get a part":                          {"GET", home + "/f.txt", "", []string{"Range", "bytes=1-2"}, nil, 206},
+		"get what is known already":           {"GET", home + "/f.txt", "", []string{"If-None-Match", `"e1"`}, nil, 304},
+		"get nothing":                         {"GET", home + "/none", "", nil, nil, 404},
+		"get a folder":                        {"GET", home + "/", "", nil, nil, 405},
+		"head":                                {"HEAD", home + "/f.txt", "", nil, nil, 200},
+		"delete":                              {"DELETE", home + "/f.txt", "", nil, nil, 204},
+		"delete a part of a folder":           {"DELETE", home + "/a%20%26%20b/", "", []string{"Depth", "0"}, nil, 400},
+		"make a folder":                       {"MKCOL", home + "/new", "", nil, nil, 201},
+		"make a folder with a body":           {"MKCOL", home + "/new", "x", nil, nil, 415},
+		"make a folder that exists":           {"MKCOL", home + "/f.txt", "", nil, refusal(405), 405},
+		"move":                                {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/g.txt"}, nil, 201},
+		"move to an absolute address":         {"MOVE", home + "/f.txt", "", []string{"Destination", "http://cloud.example.org" + home + "/g.txt"}, nil, 201},
+		"move to another prefix":              {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/alice/g.txt"}, nil, 201},
+		"move to another server":              {"MOVE", home + "/f.txt", "", []string{"Destination", "http://elsewhere.example.org" + home + "/g"}, nil, 502},
+		"move to another user":                {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/bob/g"}, nil, 404},
+		"move nowhere":                        {"MOVE", home + "/f.txt", "", nil, nil, 400},
+		"move onto what is there":             {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/tagged", "Overwrite", "F"}, refusal(412), 412},
+		"copy over":                           {"COPY", home + "/f.txt", "", []string{"Destination", home + "/tagged"}, nil, 204},
+		"copy with a strange depth":           {"COPY", home + "/f.txt", "", []string{"Destination", home + "/x", "Depth", "1"}, nil, 400},
+		"list without end":                    {"PROPFIND", home + "/", "", []string{"Depth", "infinity"}, nil, 403},
+		"list to an unknown depth":            {"PROPFIND", home + "/", "", []string{"Depth", "2"}, nil, 400},
+		"unlock without a token":              {"UNLOCK", home + "/f.txt", "", nil, nil, 400},
+		"an If header that makes no sense":    {"PUT", home + "/f.txt", "x", []string{"If", "(<a>"}, nil, 400},
+		"an unknown method":                   {"BREW", home + "/f.txt", "", nil, nil, 501},
+		"another user's folder":               {"GET", "/remote.php/dav/files/bob/f.txt", "", nil, nil, 404},
+		"the own folder by name":              {"GET", "/remote.php/dav/files/alice/f.txt", "", nil, nil, 200},
+		"another place":                       {"GET", "/elsewhere", "", nil, nil, 404},
+		"a name that only begins the same":    {"GET", "/remote.php/webdavs/f.txt", "", nil, nil, 404},
+		"the parent":                          {"GET", home + "/x/%2e%2e/f.txt", "", nil, nil, 400},
+		"a NUL":                               {"GET", home + "/x%00", "", nil, nil, 400},
+		"bytes that are not UTF-8":            {"GET", home + "/%ff%fe", "", nil, nil, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := aliceFiles()
+			storage.refuse = test.refuse
+			answer := do(t, storage, test.method, test.target, test.body, test.header...)
+			if answer.Code != test.want {
+				t.Errorf("got %d %s", answer.Code, answer.Body)
+			}
+			if answer.Code >= 400 && test.method != "HEAD" && !strings.Contains(answer.Body.String(), "<s:exception>") {
+				t.Errorf("the error has no exception: %s", answer.Body)
+			}
+		})
+	}
+}
+
+func TestNobodyGetsNothing(t *testing.T) {
+	_, _, err := locate(mustURL(t, "/remote.php/dav/files/"), "alice")
+	var answer *davError
+	if !errors.As(err, &answer) || answer.status != http.StatusNotFound {
+		t.Errorf("a folder without a name is %v", err)
+	}
+	storage := aliceFiles()
+	saved := alice
+	alice = token.Claims{}
+	defer func() { alice = saved }()
+	if answer := do(t, storage, "GET", home+"/f.txt", ""); answer.Code != http.StatusUnauthorized || storage.calls != 0 {
+		t.Errorf("got %d after %d calls", answer.Code, storage.calls)
+	}
+}
+
+func TestAFileIsServedSoThatItCannotBecomeAPage(t *testing.T) {
+	answer := do(t, aliceFiles(), "GET", home+"/f.txt", "")
+	for name, want := range map[string]string{
+		"ETag": `"e1"`, "OC-ETag": `"e1"`, "OC-FileId": "3", "OC-Checksum": "SHA1:ab",
+		"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment; filename=f.txt", "Accept-Ranges": "bytes",
+	} {
+		if got := answer.Header().Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if answer.Body.String() != "hello" {
+		t.Errorf("the content is %q", answer.Body)
+	}
+}
+
+func TestAPutCarriesEverythingToStorage(t *testing.T) {
+	storage := aliceFiles()
+	answer := do(t, storage, "PUT", home+"/f.txt", "hello",
+		"X-OC-Mtime", "1700000000.5", "OC-Checksum", "SHA1:aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "If-Match", `"e1", W/"e0"`, "If", "(<urn:uuid:7>)")
+	put := storage.put
+	if answer.Header().Get("X-OC-MTime") != "accepted" || answer.Header().Get("OC-FileId") != "new" || answer.Header().Get("ETag") != `"e2"` {
+		t.Errorf("the answer's headers are %v", answer.Header())
+	}
+	if string(put.Content) != "hello" || put.MtimeUnixNano != 1_700_000_000_500_000_000 || len(put.Expected.Sha1) != 20 {
+		t.Errorf("storage got %v", put)
+	}
+	if c := put.Conditions; strings.Join(c.IfMatch, " ") != "e1 e0" || c.LockTokens[0] != "urn:uuid:7" || c.IfLists[0].Path != "/f.txt" {
+		t.Errorf("the conditions are %v", c)
+	}
+}
+
+func TestABodyThatIsTooShortIsNotWritten(t *testing.T) {
+	storage := aliceFiles()
+	if answer := do(t, storage, "PUT", home+"/f.txt", "hel"); answer.Code != http.StatusNoContent {
+		t.Fatal("the fake is broken")
+	}
+	storage.put = nil
+	request := shortBody(t, 10, "hel")
+	answer := serveAs(storage, request)
+	if answer.Code != http.StatusBadRequest || storage.put != nil {
+		t.Errorf("got %d, storage got %v", answer.Code, storage.put)
+	}
+}
+
+func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
+	storage := aliceFiles()
+	storage.away = 1
+	if answer := do(t, storage, "GET", home+"/f.txt", ""); answer.Code != http.StatusOK {
+		t.Errorf("a read gets %d", answer.Code)
+	}
+	storage.away = 1
+	answer := do(t, storage, "PUT", home+"/f.txt", "x")
+	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
+		t.Errorf("a write gets %d", answer.Code)
+	}
+	storage.away = 9
+	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("a read of a dead storage gets %d", answer.Code)
+	}
+}
+
+func TestALockedResourceNamesWhatIsLocked(t *testing.T) {
+	storage := aliceFiles()
+	storage.refuse = refusal(423)
+	answer := do(t, storage, "DELETE", home+"/a%20%26%20b", "")
+	if !strings.Contains(answer.Body.String(), "<d:lock-token-submitted><d:href>/remote.php/webdav/a%20%26%20b</d:href>") {
+		t.Errorf("got %s", answer.Body)
+	}
+}

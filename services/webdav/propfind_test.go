@@ -1,0 +1,240 @@
+package webdav
+
+import (
+	"encoding/xml"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+)
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// shortBody is a request that announces more than it has.
+func shortBody(t *testing.T, announced int64, body string) *http.Request {
+	t.Helper()
+	request := httptest.NewRequest(http.MethodPut, "http://cloud.example.org"+home+"/f.txt", strings.NewReader(body))
+	request.ContentLength = announced
+	return request
+}
+
+func serveAs(storage *fakeStorage, request *http.Request) *httptest.ResponseRecorder {
+	log, _ := test.NewNullLogger()
+	recorder := httptest.NewRecorder()
+	request = request.WithContext(token.NewContext(request.Context(), alice))
+	(&handler{storage: storage, log: logrus.NewEntry(log)}).ServeHTTP(recorder, request)
+	return recorder
+}
+
+func prop(names string) string {
+	return `<?xml version="1.0"?><D:propfind xmlns:D="DAV:" xmlns:o="http://owncloud.org/ns" xmlns:x="urn:x"><D:prop>` + names + `</D:prop></D:propfind>`
+}
+
+func TestPropfindAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		target, depth, body string
+		want, never         []string
+	}{
+		"what is asked for and what is missing": {
+			home + "/f.txt", "0", prop("<D:getetag/><o:id/><o:permissions/><o:checksums/><x:none/>"),
+			[]string{`<d:href>/remote.php/webdav/f.txt</d:href>`, `<d:getetag>"e1"</d:getetag>`, "<oc:id>3</oc:id>", "<oc:permissions>RDNVWZP</oc:permissions>",
+				"<oc:checksums><oc:checksum>SHA1:ab MD5:cd</oc:checksum></oc:checksums>", `<x:none xmlns:x="urn:x"></x:none>`, "404 Not Found"},
+			[]string{"getcontentlength"},
+		},
+		"a folder with what is in it": {
+			home + "/", "1", prop("<D:resourcetype/>"),
+			[]string{"<d:href>/remote.php/webdav/</d:href>", "<d:href>/remote.php/webdav/a%20%26%20b/</d:href>", "<d:href>/remote.php/webdav/f.txt</d:href>", "<d:collection/>"},
+			[]string{"deep", "404"},
+		},
+		"only itself": {home + "/", "0", prop("<D:resourcetype/>"), []string{"<d:href>/remote.php/webdav/</d:href>"}, []string{"f.txt"}},
+		"the quota of a folder": {
+			home + "/", "0", prop("<D:quota-used-bytes/><D:quota-available-bytes/>"),
+			[]string{"<d:quota-used-bytes>7<", "<d:quota-available-bytes>93<"}, nil,
+		},
+		"everything": {home + "/tagged", "0", "", []string{`<x:color xmlns:x="urn:x"><b xmlns="">red</b></x:color>`, "<d:supportedlock>", "<oc:fileid>5<"}, []string{"quota", "404"}},
+		"everything and more": {
+			home + "/", "0", `<propfind xmlns="DAV:"><allprop/><include><quota-used-bytes/></include></propfind>`,
+			[]string{"<d:quota-used-bytes>7<"}, nil,
+		},
+		"the names":        {home + "/tagged", "0", `<propfind xmlns="DAV:"><propname/></propfind>`, []string{`<x:color xmlns:x="urn:x"></x:color>`, "<d:getetag></d:getetag>"}, []string{">red<", "e5", "checksums"}},
+		"the other prefix": {"/dav/files/alice/f.txt", "0", prop("<D:getetag/>"), []string{"<d:href>/dav/files/alice/f.txt</d:href>"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := do(t, aliceFiles(), "PROPFIND", test.target, test.body, "Depth", test.depth)
+			body := answer.Body.String()
+			if answer.Code != http.StatusMultiStatus {
+				t.Fatalf("%d %s", answer.Code, body)
+			}
+			if err := xml.Unmarshal([]byte(body), new(any)); err != nil {
+				t.Errorf("it is no XML: %v", err)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(body, part) {
+					t.Errorf("it does not say %s:\n%s", part, body)
+				}
+			}
+			for _, part := range test.never {
+				if strings.Contains(body, part) {
+					t.Errorf("it says %s:\n%s", part, body)
+				}
+			}
+		})
+	}
+}
+
+func TestBodiesThatAreNoGoodXMLAreRefused(t *testing.T) {
+	for name, body := range map[string]string{
+		"cut off":           `<propfind xmlns="DAV:"><prop>`,
+		"no XML":            `hello`,
+		"an unbound prefix": `<D:propfind xmlns:D="DAV:"><D:prop><bar:foo xmlns:bar=""/></D:prop></D:propfind>`,
+		"a document type":   `<!DOCTYPE x [<!ENTITY a "b">]><propfind xmlns="DAV:"><allprop/></propfind>`,
+		"something else":    `<propertyupdate xmlns="DAV:"/>`,
+		"two roots":         `<propfind xmlns="DAV:"><allprop/></propfind>x`,
+		"too deep":          strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100),
+		"asks for nothing":  `<propfind xmlns="DAV:"/>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if answer := do(t, aliceFiles(), "PROPFIND", home+"/", body, "Depth", "0"); answer.Code != http.StatusBadRequest {
+				t.Errorf("got %d", answer.Code)
+			}
+		})
+	}
+	if answer := do(t, aliceFiles(), "PROPFIND", home+"/", "<a>"+strings.Repeat("x", maxXMLBytes)+"</a>", "Depth", "0"); answer.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a huge body gets %d", answer.Code)
+	}
+}
+
+func TestProppatchIsAllOrNothing(t *testing.T) {
+	const set = `<D:propertyupdate xmlns:D="DAV:" xmlns:x="urn:x"><D:set><D:prop>%s</D:prop></D:set><D:remove><D:prop><x:old/></D:prop></D:remove></D:propertyupdate>`
+	storage := aliceFiles()
+	answer := do(t, storage, "PROPPATCH", home+"/f.txt", strings.Replace(set, "%s", "<x:color><b>r&amp;d</b></x:color>", 1))
+	if answer.Code != http.StatusMultiStatus || strings.Contains(answer.Body.String(), "424") || len(storage.set.Changes) != 2 {
+		t.Fatalf("%d %s, storage got %v", answer.Code, answer.Body, storage.set)
+	}
+	if got := string(storage.set.Changes[0].Property.InnerXml); got != `<b xmlns="">r&amp;d</b>` || !storage.set.Changes[1].Remove {
+		t.Errorf("storage got %v", storage.set)
+	}
+
+	storage = aliceFiles()
+	answer = do(t, storage, "PROPPATCH", home+"/f.txt", strings.Replace(set, "%s", "<x:color>red</x:color><D:getetag>mine</D:getetag>", 1))
+	if body := answer.Body.String(); storage.set != nil || !strings.Contains(body, "403 Forbidden") || !strings.Contains(body, "424 Failed Dependency") {
+		t.Errorf("%s, storage got %v", body, storage.set)
+	}
+
+	storage = aliceFiles()
+	do(t, storage, "PROPPATCH", home+"/f.txt", strings.Replace(set, "%s", "<D:lastmodified>1700000000</D:lastmodified>", 1))
+	if storage.set == nil || storage.set.MtimeUnixNano != 1_700_000_000_000_000_000 {
+		t.Errorf("storage got %v", storage.set)
+	}
+}
+
+func TestLocksAreAskedForAndShown(t *testing.T) {
+	const info = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>alice</D:href></D:owner></D:lockinfo>`
+	storage := aliceFiles()
+	answer := do(t, storage, "LOCK", home+"/new", info, "Timeout", "Infinite, Second-4100000000", "Depth", "0")
+	if answer.Code != http.StatusCreated || answer.Header().Get("Lock-Token") != "<urn:uuid:1>" || !storage.locked.Exclusive || storage.locked.Infinite {
+		t.Errorf("%d %v, storage got %v", answer.Code, answer.Header(), storage.locked)
+	}
+	if !strings.Contains(answer.Body.String(), `<d:owner><href xmlns="DAV:">alice</href></d:owner>`) {
+		t.Errorf("got %s", answer.Body)
+	}
+	if answer := do(t, storage, "LOCK", home+"/f.txt", "", "If", "(<urn:uuid:1>)", "Timeout", "Second-99"); answer.Code != http.StatusOK || storage.refresh.Token != "urn:uuid:1" || storage.refresh.TimeoutSeconds != 99 {
+		t.Errorf("a refresh gets %d, storage got %v", answer.Code, storage.refresh)
+	}
+	if answer := do(t, storage, "LOCK", home+"/f.txt", ""); answer.Code != http.StatusBadRequest {
+		t.Errorf("a refresh without a token gets %d", answer.Code)
+	}
+	if answer := do(t, storage, "UNLOCK", home+"/f.txt", "", "Lock-Token", "<urn:uuid:1>"); answer.Code != http.StatusNoContent || storage.unlocked != "urn:uuid:1" {
+		t.Errorf("unlock gets %d, storage got %q", answer.Code, storage.unlocked)
+	}
+}
+
+func TestTheIfHeader(t *testing.T) {
+	r := &request{path: "/f.txt", user: alice}
+	lists, err := r.parseIf(`<http://cloud.example.org/remote.php/webdav/a%20b> (<urn:1> ["e1"]) (Not <urn:2>) </elsewhere> ([W/"e2"])`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lists) != 3 || lists[0].Path != "/a b" || lists[0].Tests[0].GetToken() != "urn:1" || lists[0].Tests[1].GetEtag() != "e1" ||
+		!lists[1].Tests[0].Not || lists[2].Path != elsewhere || lists[2].Tests[0].GetEtag() != "e2" {
+		t.Errorf("got %v", lists)
+	}
+	if tokens := submitted(lists); len(tokens) != 1 || tokens[0] != "urn:1" {
+		t.Errorf("submitted are %v", tokens)
+	}
+	for _, bad := range []string{"", "x", "(", "()", "(<a)", "(<>)", "([a)", "(Not)", "<a>", "(<a>) <b> (<c>)", "(<a>) x"} {
+		if lists, err := r.parseIf(bad); err == nil {
+			t.Errorf("%q is taken as %v", bad, lists)
+		}
+	}
+}
+
+func FuzzIf(f *testing.F) {
+	f.Add(`<http://x/remote.php/webdav/a> (<urn:1> ["e1"]) (Not <urn:2>)`)
+	f.Add(`(Not Not <a>)`)
+	f.Fuzz(func(t *testing.T, header string) {
+		lists, err := (&request{path: "/", user: alice}).parseIf(header)
+		if err == nil && len(lists) == 0 {
+			t.Error("no lists and no error")
+		}
+		submitted(lists)
+	})
+}
+
+func FuzzPaths(f *testing.F) {
+	f.Add("/remote.php/webdav/a/../b")
+	f.Add("/dav/files/alice/%2e%2e/x%00")
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := url.Parse(text)
+		if err != nil {
+			return
+		}
+		_, path, err := locate(u, "alice")
+		if err != nil {
+			return
+		}
+		if strings.Contains(path+"/", "/../") || strings.Contains(path, "//") || !strings.HasPrefix(path, "/") {
+			t.Errorf("%q becomes %q", text, path)
+		}
+		back, err := url.Parse(href("/remote.php/webdav", path, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, again, err := locate(back, "alice"); err != nil || again != path {
+			t.Errorf("%q goes out and comes back as %q, %v", path, again, err)
+		}
+	})
+}
+
+func FuzzXML(f *testing.F) {
+	f.Add(prop("<D:getetag/><x:a b='c'>d<e/></x:a>"))
+	f.Add(`<a xmlns="u" xml:lang="en" p:b="c" xmlns:p="q">t&lt;</a>`)
+	f.Fuzz(func(t *testing.T, body string) {
+		read := func(text string) (*element, error) {
+			return (&request{Request: httptest.NewRequest("PROPFIND", "/", strings.NewReader(text))}).readXML()
+		}
+		root, err := read(body)
+		if err != nil || root == nil {
+			return
+		}
+		var out strings.Builder
+		root.write(&out)
+		again, err := read(out.String())
+		if err != nil || again.inner != root.inner || again.Name != root.Name {
+			t.Errorf("%q is written as %q: %v", body, out.String(), err)
+		}
+	})
+}
