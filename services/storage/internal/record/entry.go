@@ -72,7 +72,7 @@ func (e *Entry) Encode() []byte {
 		inner = appendBytes(inner, propertyNamespace, property.GetNamespace())
 		inner = appendBytes(inner, propertyName, property.GetName())
 		inner = appendBytes(inner, propertyInnerXML, property.GetInnerXml())
-		b = appendBytes(b, entryProperty, inner)
+		b = protowire.AppendBytes(protowire.AppendTag(b, entryProperty, protowire.BytesType), inner)
 	}
 	return appendNumber(b, entryTrashed, e.Trashed)
 }
