@@ -31,6 +31,9 @@ type Socket struct {
 	Network string
 	// Address is a path (unix) or host:port (tcp).
 	Address string
+	// Protocol is what is spoken there, such as "http", "https", "grpc" or "nats". It is
+	// told to people and to health checks from outside; "" for a protocol of the service's own.
+	Protocol string
 }
 
 // Declaration is what must be known of a service before it runs.

@@ -49,18 +49,15 @@ func server(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	src, err := config.Open()
+	src, services, err := declarations()
 	if err != nil {
-		return err
-	}
-	if err := src.CheckSections(sections()...); err != nil {
 		return err
 	}
 	log, err := logging.New(src, os.Stderr)
 	if err != nil {
 		return err
 	}
-	options, err := supervisorOptions(src, log)
+	options, err := supervisorOptions(src, log, services)
 	if err != nil {
 		return err
 	}
@@ -72,19 +69,10 @@ func server(c *cli.Context) error {
 	return supervise(src, log, options)
 }
 
-// supervisorOptions builds every service, so that a wrong setting of any of them stops
-// the start.
-func supervisorOptions(src *config.Source, log *logrus.Logger) (supervisor.Options, error) {
-	options := supervisor.Options{Paths: src.Paths, Log: log, Environ: os.Environ()}
+func supervisorOptions(src *config.Source, log *logrus.Logger, services []plugins.Declaration) (supervisor.Options, error) {
+	options := supervisor.Options{Paths: src.Paths, Log: log, Environ: os.Environ(), Declarations: services}
 	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
 		return options, err
-	}
-	for _, b := range family {
-		service, err := b.build(src)
-		if err != nil {
-			return options, err
-		}
-		options.Declarations = append(options.Declarations, service.Declaration)
 	}
 	var err error
 	if options.Executable, err = os.Executable(); err != nil {

@@ -103,7 +103,7 @@ func health(c *cli.Context, b builtin) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	started := time.Now()
-	if err := operator.Probe(ctx, src, b.name, service.Sockets[0], protocol(src, b.name)); err != nil {
+	if err := operator.Probe(ctx, src, b.name, service.Sockets[0]); err != nil {
 		return fmt.Errorf("%s is not healthy: %w", b.name, err)
 	}
 	fmt.Fprintf(c.App.Writer, "%s is healthy (answered in %s)\n", b.name, time.Since(started).Round(time.Millisecond))

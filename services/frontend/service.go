@@ -41,7 +41,7 @@ func New(src *config.Source) (plugins.Service, error) {
 		Declaration: plugins.Declaration{
 			Name:    Name,
 			Summary: Summary,
-			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, "")}},
+			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			return microservice.ServeHTTP(ctx, child, "", token.Require(verifier, routes(settings)))

@@ -54,7 +54,7 @@ func New(src *config.Source) (plugins.Service, error) {
 		Declaration: plugins.Declaration{
 			Name:      Name,
 			Summary:   Summary,
-			Sockets:   []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, "")}},
+			Sockets:   []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "nats"}},
 			Singleton: true,
 		},
 		Run:    n.run,

@@ -57,10 +57,9 @@ func local(src *config.Source, service string) client.Client {
 	return microservice.NewClient(directory)
 }
 
-// Probe asks a service for its health over its main socket. ctx bounds it. protocol is
-// what the service speaks there: "grpc", "http", "https" or "nats".
-func Probe(ctx context.Context, src *config.Source, service string, socket plugins.Socket, protocol string) error {
-	switch protocol {
+// Probe asks a service for its health over one of its sockets. ctx bounds it.
+func Probe(ctx context.Context, src *config.Source, service string, socket plugins.Socket) error {
+	switch socket.Protocol {
 	case "grpc":
 		authorized, err := Authorize(ctx, src)
 		if err != nil {
@@ -74,15 +73,16 @@ func Probe(ctx context.Context, src *config.Source, service string, socket plugi
 		}
 		defer conn.Close()
 		return conn.FlushWithContext(ctx)
-	default:
-		return probeHTTP(ctx, socket, protocol)
+	case "http", "https":
+		return probeHTTP(ctx, socket)
 	}
+	return fmt.Errorf("nothing is known of the protocol %q at %s", socket.Protocol, socket.Address)
 }
 
 // maxReason bounds what is shown of an unhealthy answer.
 const maxReason = 512
 
-func probeHTTP(ctx context.Context, socket plugins.Socket, scheme string) error {
+func probeHTTP(ctx context.Context, socket plugins.Socket) error {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
@@ -92,7 +92,7 @@ func probeHTTP(ctx context.Context, socket plugins.Socket, scheme string) error 
 		TLSClientConfig: insecure(),
 	}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://localhost"+microservice.HealthPath, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, socket.Protocol+"://localhost"+microservice.HealthPath, nil)
 	if err != nil {
 		return err
 	}

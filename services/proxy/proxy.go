@@ -71,7 +71,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:      Name,
 			Summary:   Summary,
 			Needs:     []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
-			Sockets:   []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr}},
+			Sockets:   []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Protocol: settings.scheme()}},
 			StopGrace: stopGrace,
 		},
 		Run: s.run,

@@ -63,11 +63,14 @@ func (s *Settings) URL() string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	scheme := "https"
-	if !s.TLS {
-		scheme = "http"
+	return fmt.Sprintf("%s://%s", s.scheme(), net.JoinHostPort(host, port))
+}
+
+func (s *Settings) scheme() string {
+	if s.TLS {
+		return "https"
 	}
-	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, port))
+	return "http"
 }
 
 // hosts returns the names that the certificate is made for.

@@ -72,7 +72,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:    Name,
 			Summary: Summary,
 			Sockets: []plugins.Socket{
-				{Network: "unix", Address: src.Paths.Socket(Name, "")},
+				{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"},
 				{Name: ContentSocket, Network: "unix", Address: src.Paths.Socket(Name, ContentSocket)},
 			},
 			Singleton: true,

@@ -73,7 +73,7 @@ func New(src *config.Source) (plugins.Service, error) {
 		Declaration: plugins.Declaration{
 			Name:      Name,
 			Summary:   Summary,
-			Sockets:   []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, "")}},
+			Sockets:   []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"}},
 			Singleton: true,
 		},
 		Run: s.run,

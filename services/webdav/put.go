@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	microerrors "go-micro.dev/v4/errors"
+
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
@@ -132,10 +134,20 @@ func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
 		UploadId: begun.UploadId, Size: uint64(size), Checksums: checksums,
 	})
 	if err != nil {
-		return nil, err
+		return nil, forgotten(err)
 	}
 	loan.Return()
 	return response, nil
+}
+
+// forgotten translates the answer of a storage that was replaced during the upload and
+// knows nothing of it: the client is to send it again.
+func forgotten(err error) error {
+	var theirs *microerrors.Error
+	if errors.As(err, &theirs) && theirs.Code == http.StatusNotFound {
+		return &davError{status: http.StatusServiceUnavailable, message: "the storage was restarted during the upload; send the file again"}
+	}
+	return err
 }
 
 // copyBuffers are the buffers of large uploads.

@@ -44,7 +44,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:    Name,
 			Summary: Summary,
 			Needs:   []string{storageName},
-			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, "")}},
+			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			directory, stop, err := microservice.Discover(child, src)

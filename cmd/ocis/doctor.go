@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/cmd/internal/doctor"
+	"github.com/owncloud/ocis-runtime/cmd/internal/print"
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+)
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "doctor",
+		Usage:       "look for what would stop a start here",
+		Description: "Changes nothing. Exit code 1 when something would stop a start.",
+		Flags:       []cli.Flag{jsonFlag},
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			findings := doctor.Examine(declarations)
+			if c.Bool(jsonFlag.Name) {
+				if err := print.JSON(c.App.Writer, findings); err != nil {
+					return err
+				}
+			} else {
+				printFindings(c, findings)
+			}
+			for _, f := range findings {
+				if f.Verdict == doctor.Fail {
+					return errors.New("a start would fail: see above")
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// declarations builds every service, as a start would.
+func declarations() (*config.Source, []plugins.Declaration, error) {
+	src, err := config.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := src.CheckSections(sections()...); err != nil {
+		return nil, nil, err
+	}
+	list := make([]plugins.Declaration, 0, len(family))
+	for _, b := range family {
+		service, err := b.build(src)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, service.Declaration)
+	}
+	return src, list, nil
+}
+
+func printFindings(c *cli.Context, findings []doctor.Finding) {
+	colors := map[doctor.Verdict]print.Color{doctor.OK: print.Green, doctor.Warn: print.Yellow, doctor.Fail: print.Red}
+	for _, f := range findings {
+		verdict := fmt.Sprintf("%-4s", f.Verdict)
+		fmt.Fprintf(c.App.Writer, "%s  %-16s %s\n", print.Paint(c.App.Writer, verdict, colors[f.Verdict]), f.Check, f.Found)
+		if f.Remedy != "" {
+			fmt.Fprintf(c.App.Writer, "      %-16s → %s\n", "", f.Remedy)
+		}
+	}
+}

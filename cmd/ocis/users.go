@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	microerrors "go-micro.dev/v4/errors"
+	"golang.org/x/term"
+
+	"github.com/owncloud/ocis-runtime/cmd/internal/print"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/services/operator"
+	usersapi "github.com/owncloud/ocis-runtime/services/users/api"
+)
+
+// accountTimeout bounds a call to the users service. Hashing a password takes a moment.
+const accountTimeout = 15 * time.Second
+
+var passwordFlag = &cli.BoolFlag{Name: "password-stdin", Usage: "read the password from standard input instead of asking for it"}
+
+// accountCommands are what `ocis users` does besides being a service.
+func accountCommands() []*cli.Command {
+	return []*cli.Command{
+		{
+			Name: "create", Usage: "make an account; asks for the password", ArgsUsage: "NAME",
+			Description: "  ocis users create alice --display-name 'Alice A.' --email alice@example.org\n" +
+				"  echo \"$PASSWORD\" | ocis users create bob --password-stdin",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "display-name", Usage: "the name that people see"},
+				&cli.StringFlag{Name: "email", Usage: "an address"},
+				&cli.StringSliceFlag{Name: "group", Usage: "a group to be in (repeatable)"},
+				passwordFlag,
+			},
+			Action: createAccount,
+		},
+		{Name: "list", Usage: "show all accounts", Flags: []cli.Flag{jsonFlag}, Action: listAccounts},
+		{Name: "passwd", Usage: "change a password; asks for the new one", ArgsUsage: "NAME", Flags: []cli.Flag{passwordFlag}, Action: changePassword},
+		{Name: "delete", Usage: "delete an account; its files stay on disk", ArgsUsage: "NAME", Action: deleteAccount},
+	}
+}
+
+func createAccount(c *cli.Context) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(c)
+	if err != nil {
+		return err
+	}
+	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
+		made, err := users.Create(ctx, &usersapi.CreateRequest{
+			Username: name, Password: password, DisplayName: c.String("display-name"), Email: c.String("email"), Groups: c.StringSlice("group"),
+		})
+		if err == nil {
+			fmt.Fprintf(c.App.Writer, "made %s\n", made.Username)
+		}
+		return err
+	})
+}
+
+func listAccounts(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
+		response, err := users.List(ctx, &usersapi.ListRequest{})
+		if err != nil {
+			return err
+		}
+		if c.Bool(jsonFlag.Name) {
+			return print.JSON(c.App.Writer, accounts(response.Users))
+		}
+		var rows [][]print.Cell
+		for _, u := range response.Users {
+			rows = append(rows, []print.Cell{
+				print.Text(u.Username), print.Text(u.DisplayName), print.Text(u.Email), print.Text(strings.Join(u.Groups, ",")),
+				print.Text(time.Unix(u.CreatedUnix, 0).Format(time.DateOnly)),
+			})
+		}
+		print.Table(c.App.Writer, []string{"NAME", "DISPLAY NAME", "EMAIL", "GROUPS", "CREATED"}, rows)
+		return nil
+	})
+}
+
+// account is a user as programs see it.
+type account struct {
+	ID          string    `json:"id"`
+	Username    string    `json:"username"`
+	DisplayName string    `json:"display_name"`
+	Email       string    `json:"email"`
+	Groups      []string  `json:"groups"`
+	Created     time.Time `json:"created"`
+}
+
+func accounts(users []*usersapi.User) []account {
+	list := make([]account, 0, len(users))
+	for _, u := range users {
+		groups := append([]string{}, u.Groups...)
+		list = append(list, account{u.Id, u.Username, u.DisplayName, u.Email, groups, time.Unix(u.CreatedUnix, 0).UTC()})
+	}
+	return list
+}
+
+func changePassword(c *cli.Context) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(c)
+	if err != nil {
+		return err
+	}
+	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
+		_, err := users.SetPassword(ctx, &usersapi.SetPasswordRequest{Username: name, Password: password})
+		if err == nil {
+			fmt.Fprintf(c.App.Writer, "changed the password of %s; the old one is refused within a minute\n", name)
+		}
+		return err
+	})
+}
+
+func deleteAccount(c *cli.Context) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
+		_, err := users.Delete(ctx, &usersapi.DeleteRequest{Username: name})
+		if err == nil {
+			fmt.Fprintf(c.App.Writer, "deleted %s\n", name)
+		}
+		return err
+	})
+}
+
+// withUsers calls the users service as the operator, and says what its errors mean.
+func withUsers(c *cli.Context, call func(context.Context, usersapi.UsersService) error) error {
+	src, err := config.Open()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context, accountTimeout)
+	defer cancel()
+	if ctx, err = operator.Authorize(ctx, src); err != nil {
+		return err
+	}
+	err = call(ctx, operator.Users(src))
+	var answer *microerrors.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &answer) && answer.Id == "users":
+		return errors.New(answer.Detail)
+	}
+	return errors.New("the users service does not answer: is `ocis server` running?")
+}
+
+func oneName(c *cli.Context) (string, error) {
+	if c.Args().Len() != 1 {
+		return "", &usageError{fmt.Sprintf("one name is needed, like `%s alice`", c.Command.HelpName)}
+	}
+	return c.Args().First(), nil
+}
+
+// maxPassword bounds what is read; the service has its own limit.
+const maxPassword = 4096
+
+// newPassword reads a password from standard input, or asks twice on the terminal. It
+// is never an argument: other users of the machine see those.
+func newPassword(c *cli.Context) (string, error) {
+	if c.Bool(passwordFlag.Name) {
+		line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPassword)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return "", &usageError{"there is no terminal to ask for the password: use --password-stdin"}
+	}
+	first, err := ask("Password: ")
+	if err != nil {
+		return "", err
+	}
+	again, err := ask("Once more: ")
+	if err != nil {
+		return "", err
+	}
+	if first != again {
+		return "", errors.New("the two passwords differ: try again")
+	}
+	return first, nil
+}
+
+func ask(question string) (string, error) {
+	fmt.Fprint(os.Stderr, question)
+	answer, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	return string(answer), nil
+}
