@@ -46,7 +46,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		// The one of the last request on this connection may be over. Not every
 		// ResponseWriter of a test has one.
-		_ = http.NewResponseController(w).SetWriteDeadline(began.Add(h.stall))
+		_ = http.NewResponseController(w).SetWriteDeadline(upstream.WriteDeadline(h.stall))
 	}
 	remote, _, _ := net.SplitHostPort(r.RemoteAddr)
 	x := &exchange{w: w, r: r, content: upstream.NewContent(w, r, h.stall), entry: accesslog.Entry{
@@ -91,7 +91,7 @@ func (h *handler) serve(x *exchange) {
 		x.refuse(http.StatusInternalServerError, "internal error")
 		return
 	}
-	response, err := h.forwarder.Send(out, service, x.content)
+	response, err := h.forwarder.Send(x.r.Context(), out, service, x.content)
 	if err != nil {
 		h.refuseBroken(x, service, err)
 		return
@@ -150,14 +150,13 @@ func (h *handler) outgoing(x *exchange, passport *login.Passport) (*http.Request
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = nil // keeps net/http from sending its own
 	}
-	out := &http.Request{
+	return &http.Request{
 		Method: x.r.Method,
 		URL:    &url.URL{Path: x.r.URL.Path, RawPath: x.r.URL.RawPath, RawQuery: x.r.URL.RawQuery, ForceQuery: x.r.URL.ForceQuery},
 		Header: header,
 		Host:   x.r.Host,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	return out.WithContext(x.r.Context()), nil
+	}, nil
 }
 
 var forwardedProto = map[bool][]string{true: {"https"}, false: {"http"}}

@@ -166,15 +166,29 @@ func (c *Content) Interrupt() {
 	}
 }
 
+// breakOff interrupts, unless another attempt may still read from the beginning.
+func (c *Content) breakOff() {
+	c.mu.Lock()
+	taken := c.taken
+	c.mu.Unlock()
+	if taken {
+		c.Interrupt()
+	}
+}
+
 // setDeadline sets when reading from the client ends. Not every ResponseWriter of a test
 // supports it, all of the server's do.
 func (c *Content) setDeadline(at time.Time) { _ = c.pace.SetReadDeadline(at) }
 
 // finish notes the end of source. The caller holds the lock.
 func (c *Content) finish(err error) {
-	if c.end == nil {
-		c.end = err
+	if c.end != nil {
+		return
+	}
+	c.end = err
+	if err == io.EOF || !c.http1 {
 		// The server now watches an HTTP/1 connection for its end: not with our deadline.
+		// After an error the deadline stays, for what the server reads before it closes.
 		c.setDeadline(time.Time{})
 	}
 }
@@ -195,6 +209,8 @@ func (r reader) Read(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.received += int64(n)
 	switch {
+	case err != nil && c.interrupted:
+		return n, errTaken // by our deadline, not by the client's fault
 	case err != nil:
 		c.finish(err)
 	case !c.http1 && !c.interrupted:
@@ -216,7 +232,7 @@ func (r reader) begin() error {
 	}
 	deadline := time.Now().Add(c.stall)
 	if !c.taken && c.http1 && c.expects {
-		_ = c.pace.SetWriteDeadline(deadline) // the first read sends "100 Continue"
+		_ = c.pace.SetWriteDeadline(WriteDeadline(c.stall)) // the first read sends "100 Continue"
 	}
 	c.taken = true
 	if !r.until.IsZero() && r.until.Before(deadline) {

@@ -61,8 +61,10 @@ func (f *Forwarder) Close() {
 // Send sends out, with content, to an instance of service and returns its response, whose
 // body the caller closes. The scheme and host of out.URL do not matter; out's header is
 // the forwarder's to change. It blocks until the header of the response is there.
-func (f *Forwarder) Send(out *http.Request, service string, content *Content) (*http.Response, error) {
-	ctx := out.Context()
+func (f *Forwarder) Send(ctx context.Context, out *http.Request, service string, content *Content) (*http.Response, error) {
+	follow := &sending{content: content}
+	defer follow.finish()
+	out = out.WithContext(follow.follow(ctx))
 	out.URL.Scheme, out.URL.Host = "http", service
 	var firstFailure time.Time
 	pause := firstPause
@@ -71,7 +73,7 @@ func (f *Forwarder) Send(out *http.Request, service string, content *Content) (*
 		if err != nil {
 			return nil, err
 		}
-		response, failure, err := f.attempt(out, address, content)
+		response, failure, err := f.attempt(out, address, content, follow)
 		if err == nil {
 			return response, nil
 		}
@@ -114,14 +116,10 @@ func (f *Forwarder) pick(ctx context.Context, service string, firstFailure time.
 }
 
 // attempt sends once.
-func (f *Forwarder) attempt(out *http.Request, address string, content *Content) (*http.Response, failure, error) {
+func (f *Forwarder) attempt(out *http.Request, address string, content *Content, follow *sending) (*http.Response, failure, error) {
 	streaming := content.attach(out)
-	request, follow := out, (*sending)(nil)
-	if !isSafe(out.Method) {
-		follow = &sending{}
-		request = out.WithContext(follow.trace(out.Context()))
-	}
-	response, err := f.transport(address).RoundTrip(request)
+	follow.begin()
+	response, err := f.transport(address).RoundTrip(out)
 	if err == nil {
 		if streaming != nil && !content.atEnd() {
 			err = holdAnswer(response)
@@ -132,15 +130,13 @@ func (f *Forwarder) attempt(out *http.Request, address string, content *Content)
 	if streaming != nil {
 		_ = streaming.Close() // it reads no more, whatever the transport still does
 	}
-	var network *net.OpError
-	dialing := errors.As(err, &network) && network.Op == "dial"
 	return nil, failure{
 		method:     out.Method,
-		sent:       !dialing && (follow == nil || follow.sent()),
-		complete:   !content.streamed(),
+		sent:       follow.sent(),
+		complete:   !content.streamed() && !follow.unread(err),
 		canRepeat:  content.canRepeat(),
 		clientGone: out.Context().Err() != nil || content.ClientError() != nil,
-		late:       !dialing && isTimeout(err),
+		late:       follow.sent() && isTimeout(err),
 	}, err
 }
 

@@ -13,6 +13,12 @@ const copyBytes = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 
+// WriteDeadline returns when a write that begins now must have ended, for a client that
+// must take something every stall. It is twice as long, since the server may first wait
+// for one stall for the rest of a request that is answered early. To miss it must mean
+// the end of the connection: a TLS connection cannot be used after it.
+func WriteDeadline(stall time.Duration) time.Time { return time.Now().Add(2 * stall) }
+
 // errClient marks errors of the client's side of the copy.
 var errClient = errors.New("the client is gone or does not read")
 
@@ -35,7 +41,7 @@ func Deliver(w http.ResponseWriter, r *http.Request, response *http.Response, st
 		if n > 0 {
 			// Set only while writing, since an HTTP/2 stream's deadline would also hit
 			// while the instance takes its time. Some tests' writers know no deadline.
-			_ = pace.SetWriteDeadline(time.Now().Add(stall))
+			_ = pace.SetWriteDeadline(WriteDeadline(stall))
 			m, err := w.Write(buffer[:n])
 			written += int64(m)
 			if err != nil {
