@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/runlock"
 )
 
 func TestServicesStartWhenWhatTheyNeedIsReady(t *testing.T) {
@@ -397,6 +399,26 @@ func TestTheSecondRuntimeIsRefusedAndTheFirstGoesOn(t *testing.T) {
 	}
 	if answer, err := first.ask("web"); err != nil || answer == "" {
 		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+func TestATakenPortStopsTheStartAndNothingIsLeft(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	base := tempDir(t)
+	children := map[string]testChild{"aaa": {}, "proxy": {change: func(d *plugins.Declaration) {
+		d.Sockets = []plugins.Socket{{Network: "tcp", Address: taken.Addr().String()}}
+	}}}
+	r := prepareRuntime(t, base, children, testSettings())
+	if err := r.Serve(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "in use by process") {
+		t.Errorf("got %v", err)
+	}
+	r.nothingIsLeft()
+	if _, held, err := runlock.Find(r.paths.Run); err != nil || held {
+		t.Errorf("the lock is held: %v, %v", held, err)
 	}
 }
 

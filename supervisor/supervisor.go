@@ -218,37 +218,44 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 	return failure
 }
 
-// prepare does everything that can fail before anything runs.
-func (s *Supervisor) prepare() (lock *runlock.Lock, err error) {
+// prepare does everything that can fail before anything runs. After an error nothing is
+// held.
+func (s *Supervisor) prepare() (*runlock.Lock, error) {
 	if err := s.options.Paths.MakeDirs(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.controlDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("prepare the run directory: %w", err)
 	}
-	if lock, err = runlock.Take(s.options.Paths.Run); err != nil {
+	lock, err := runlock.Take(s.options.Paths.Run)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			s.releaseSockets()
-			lock.Release()
-		}
-	}()
 	if err := process.BecomeReaper(); err != nil {
 		s.log.WithError(err).Warn("orphaned descendants of services are not reaped")
 	}
-	if err := s.inherit(); err != nil {
+	err = s.inherit()
+	if err == nil {
+		err = s.bindSockets()
+	}
+	if err != nil {
+		s.releaseSockets()
+		lock.Release()
 		return nil, err
 	}
+	return lock, nil
+}
+
+// bindSockets binds those of the run set.
+func (s *Supervisor) bindSockets() error {
 	for _, name := range s.graph.Names() {
 		if svc := s.services[name]; svc.wanted {
 			if err := svc.sockets.Bind(); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return lock, nil
+	return nil
 }
 
 // predecessorBound is how long the children of a dead predecessor may take to go.

@@ -65,8 +65,16 @@ func server(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	greet(c.App.Writer, way.URL(), made)
-	return supervise(src, log, options)
+	greeted := false
+	greetOnce := func() {
+		greeted = true
+		greet(c.App.Writer, way.URL(), made)
+	}
+	err = supervise(src, log, options, greetOnce)
+	if made != nil && !greeted { // the password is shown at the first start, also when that fails
+		greetOnce()
+	}
+	return err
 }
 
 func supervisorOptions(src *config.Source, log *logrus.Logger, services []plugins.Declaration) (supervisor.Options, error) {
@@ -84,8 +92,9 @@ func supervisorOptions(src *config.Source, log *logrus.Logger, services []plugin
 	return options, nil
 }
 
-// supervise runs the supervisor with its control API until a signal ends it.
-func supervise(src *config.Source, log *logrus.Logger, options supervisor.Options) error {
+// supervise runs the supervisor with its control API until a signal ends it. It calls
+// greet when nothing stands in the way of the start any more.
+func supervise(src *config.Source, log *logrus.Logger, options supervisor.Options, greet func()) error {
 	announcer := registry.NewAnnouncer(options.Node, src.Paths.Run, log.WithField("component", "registry"))
 	options.Registrar = announcer
 	sup, err := supervisor.New(options)
@@ -99,7 +108,13 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 	ended := make(chan struct{})
 	defer close(ended)
 	helpers.Go(func() { notifySystemd(sup, ended) })
-	return sup.Serve(ctx, func() (func(), error) { return openDoors(src, log, sup, announcer) })
+	return sup.Serve(ctx, func() (func(), error) {
+		closeDoors, err := openDoors(src, log, sup, announcer)
+		if err == nil {
+			greet()
+		}
+		return closeDoors, err
+	})
 }
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control

@@ -81,6 +81,9 @@ func (h *Held) Files() []*os.File {
 func (h *Held) Release() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.files == nil {
+		return // what is at the addresses then is not ours
+	}
 	closeAll(h.files)
 	h.files = nil
 	for _, socket := range h.wanted {
