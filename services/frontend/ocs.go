@@ -5,92 +5,107 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
-	"strings"
+
+	"github.com/owncloud/ocis-runtime/services/internal/token"
 )
 
-// ocsVersion is one of the two versions of OCS. They differ in their codes: version 1 has
-// its own and says 200 in HTTP nearly always, version 2 uses those of HTTP.
-type ocsVersion struct {
-	path string
-	http bool // codes of HTTP
+// ocsEndpoint answers one version of the OCS API. Version 1 always has HTTP status 200 and says
+// what it means in the envelope; version 2 uses the HTTP status.
+type ocsEndpoint struct {
+	version  int
+	settings Settings
 }
 
-var (
-	ocsV1 = ocsVersion{path: "/ocs/v1.php"}
-	ocsV2 = ocsVersion{path: "/ocs/v2.php", http: true}
-)
+// envelope is around every OCS answer.
+type envelope struct {
+	XMLName xml.Name `json:"-" xml:"ocs"`
+	Meta    meta     `json:"meta" xml:"meta"`
+	Data    any      `json:"data" xml:"data"`
+}
 
-// ocsMeta says how a request went.
-type ocsMeta struct {
+type meta struct {
 	Status     string `json:"status" xml:"status"`
 	StatusCode int    `json:"statuscode" xml:"statuscode"`
 	Message    string `json:"message" xml:"message"`
-
-	httpStatus int
 }
 
-func (v ocsVersion) ok() ocsMeta {
-	if v.http {
-		return ocsMeta{Status: "ok", StatusCode: 200, Message: "OK", httpStatus: http.StatusOK}
+// OCS status codes (Open Collaboration Services 1.7) and those of version 1.
+const (
+	ocsOK           = 100
+	ocsUnauthorized = 997
+	ocsNotFound     = 998
+)
+
+func (o ocsEndpoint) prefix() string { return fmt.Sprintf("/ocs/v%d.php", o.version) }
+
+func (o ocsEndpoint) capabilities(w http.ResponseWriter, r *http.Request) {
+	o.answer(w, r, newCapabilities(o.settings))
+}
+
+// userData is what clients show of the user.
+type userData struct {
+	ID          string `json:"id" xml:"id"`
+	DisplayName string `json:"display-name" xml:"display-name"`
+	Email       string `json:"email" xml:"email"`
+}
+
+func (o ocsEndpoint) user(w http.ResponseWriter, r *http.Request) {
+	claims, _ := token.FromContext(r.Context())
+	if claims.Subject == "" {
+		o.fail(w, r, http.StatusUnauthorized, ocsUnauthorized, "log in first")
+		return
 	}
-	return ocsMeta{Status: "ok", StatusCode: 100, Message: "OK", httpStatus: http.StatusOK}
+	o.answer(w, r, userData{ID: claims.Username, DisplayName: claims.DisplayName, Email: claims.Email})
 }
 
-func (v ocsVersion) unauthorized() ocsMeta {
-	// Also in version 1 clients need the HTTP status to ask for a login.
-	meta := ocsMeta{Status: "failure", StatusCode: 997, Message: "Unauthorised", httpStatus: http.StatusUnauthorized}
-	if v.http {
-		meta.StatusCode = http.StatusUnauthorized
+// serverConfig is the oldest call of OCS.
+type serverConfig struct {
+	Version string `json:"version" xml:"version"`
+	Website string `json:"website" xml:"website"`
+	Host    string `json:"host" xml:"host"`
+	Contact string `json:"contact" xml:"contact"`
+	SSL     string `json:"ssl" xml:"ssl"`
+}
+
+func (o ocsEndpoint) config(w http.ResponseWriter, r *http.Request) {
+	ssl := "false"
+	if r.Header.Get("X-Forwarded-Proto") == "https" {
+		ssl = "true"
 	}
-	return meta
+	o.answer(w, r, serverConfig{Version: "1.7", Website: "ownCloud", Host: r.Host, SSL: ssl})
 }
 
-func (v ocsVersion) notFound() ocsMeta {
-	if v.http {
-		return ocsMeta{Status: "failure", StatusCode: 404, Message: "Not found", httpStatus: http.StatusNotFound}
+func (o ocsEndpoint) unknown(w http.ResponseWriter, r *http.Request) {
+	o.fail(w, r, http.StatusNotFound, ocsNotFound, "this call is not served here")
+}
+
+func (o ocsEndpoint) answer(w http.ResponseWriter, r *http.Request, data any) {
+	code := ocsOK
+	if o.version > 1 {
+		code = http.StatusOK
 	}
-	return ocsMeta{Status: "failure", StatusCode: 998, Message: "Invalid query, please check the syntax.", httpStatus: http.StatusOK}
+	o.send(w, r, http.StatusOK, envelope{Meta: meta{Status: "ok", StatusCode: code, Message: "OK"}, Data: data})
 }
 
-// envelope is what every OCS answer is wrapped in.
-type envelope struct {
-	XMLName xml.Name `json:"-" xml:"ocs"`
-	Meta    ocsMeta  `json:"meta" xml:"meta"`
-	Data    any      `json:"data" xml:"data,omitempty"`
-}
-
-// endpoint answers in the format that the request asks for: XML, unless it says JSON.
-func endpoint(version ocsVersion, answer func(*http.Request) (any, ocsMeta)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		data, meta := answer(r)
-		body, contentType, err := encode(wantsJSON(r), envelope{Meta: meta, Data: data})
-		if err != nil {
-			http.Error(w, fmt.Sprintf("encode the answer of %s: %v", version.path, err), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.WriteHeader(meta.httpStatus)
-		_, _ = w.Write(body) // a client that is gone needs no answer
-	})
-}
-
-func wantsJSON(r *http.Request) bool {
-	if format := r.URL.Query().Get("format"); format != "" {
-		return format == "json"
+func (o ocsEndpoint) fail(w http.ResponseWriter, r *http.Request, status, code int, message string) {
+	if o.version > 1 {
+		code = status
+	} else {
+		status = http.StatusOK
 	}
-	return strings.Contains(r.Header.Get("Accept"), "application/json")
+	o.send(w, r, status, envelope{Meta: meta{Status: "failure", StatusCode: code, Message: message}, Data: []string{}})
 }
 
-func encode(asJSON bool, e envelope) (body []byte, contentType string, err error) {
-	if asJSON {
-		if e.Data == nil {
-			e.Data = []any{} // what PHP makes of nothing, and clients expect
-		}
-		body, err = json.Marshal(map[string]envelope{"ocs": e})
-		return body, "application/json; charset=utf-8", err
+// send writes XML, the default of OCS, or JSON with ?format=json.
+func (o ocsEndpoint) send(w http.ResponseWriter, r *http.Request, status int, e envelope) {
+	if r.URL.Query().Get("format") == "json" {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]envelope{"ocs": e}) // the client may be gone
+		return
 	}
-	body, err = xml.MarshalIndent(e, "", " ")
-	return append([]byte(xml.Header), body...), "text/xml; charset=utf-8", err
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(xml.Header))
+	_ = xml.NewEncoder(w).Encode(e)
 }

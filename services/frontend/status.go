@@ -5,17 +5,17 @@ import (
 	"net/http"
 )
 
-// The version that clients see. Android wants at least 10 (owncloud/android#3623), and so
-// do the desktop clients; productversion tells newer ones what this really is.
+// The version of the ownCloud API that is served. Clients compare it: the Android app wants
+// 10 or later.
 const (
-	legacyVersion       = "10.11.0.0"
-	legacyVersionString = "10.11.0"
-	productName         = "ocis"
-	productVersion      = "0.1.0"
+	apiVersion     = "10.11.0.0"
+	apiString      = "10.11.0"
+	productName    = "Infinite Scale"
+	productVersion = "7.0.0"
 )
 
-// status is the answer of status.php, and a part of the capabilities.
-type status struct {
+// serverStatus is what /status.php says, and the capabilities repeat.
+type serverStatus struct {
 	Installed      bool   `json:"installed" xml:"installed"`
 	Maintenance    bool   `json:"maintenance" xml:"maintenance"`
 	NeedsDBUpgrade bool   `json:"needsDbUpgrade" xml:"needsDbUpgrade"`
@@ -27,28 +27,14 @@ type status struct {
 	ProductVersion string `json:"productversion" xml:"productversion"`
 }
 
-func newStatus(maintenance bool) status {
-	return status{
-		Installed:      true,
-		Maintenance:    maintenance,
-		Version:        legacyVersion,
-		VersionString:  legacyVersionString,
-		Edition:        "Community",
-		ProductName:    productName,
-		Product:        productName,
-		ProductVersion: productVersion,
+func (s Settings) serverStatus() serverStatus {
+	return serverStatus{
+		Installed: true, Maintenance: s.Maintenance, Version: apiVersion, VersionString: apiString, Edition: "Community",
+		ProductName: productName, Product: productName, ProductVersion: productVersion,
 	}
 }
 
-// ServeHTTP implements http.Handler. It is JSON whatever the client asks for.
-func (s status) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	data, err := json.Marshal(s)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	// A client that is gone needs no answer.
-	_, _ = w.Write(data)
+func (s Settings) status(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(s.serverStatus()) // the client may be gone
 }
