@@ -1,0 +1,228 @@
+package ocistest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+// Patience bounds every wait.
+const Patience = time.Minute
+
+// Password is admin's in every test.
+const Password = "correct horse battery staple"
+
+// Site is a data folder and an address, on which servers can be started one after the other.
+type Site struct {
+	t       *testing.T
+	Base    string   // OCIS_BASE_DATA_PATH; its name is short enough for sockets
+	Address string   // of the proxy
+	Environ []string // of every process that is started
+}
+
+// NewSite makes a fresh folder and finds a free port. What is set in environ wins.
+func NewSite(t *testing.T, environ ...string) *Site {
+	t.Helper()
+	base, err := os.MkdirTemp("", "ocis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	s := &Site{t: t, Base: base, Address: listener.Addr().String()}
+	s.Environ = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + base, "TMPDIR=" + os.TempDir(),
+		"OCIS_BASE_DATA_PATH=" + base, "PROXY_HTTP_ADDR=" + s.Address, "IDM_ADMIN_PASSWORD=" + Password,
+		"GORACE=halt_on_error=0",
+	}, environ...)
+	t.Cleanup(func() {
+		s.nothingIsLeft()
+		os.RemoveAll(base)
+	})
+	return s
+}
+
+// URL returns the address of a path for clients.
+func (s *Site) URL(path string) string { return "https://" + s.Address + path }
+
+// RunDir is where sockets and run state are.
+func (s *Site) RunDir() string { return filepath.Join(s.Base, "run") }
+
+// Runtime returns a client of the control API.
+func (s *Site) Runtime() *client.Client { return client.New(s.RunDir()) }
+
+// Command returns the real binary with arguments, in the site's environment.
+func (s *Site) Command(args ...string) *exec.Cmd {
+	s.t.Helper()
+	command := exec.Command(Binary(s.t), args...)
+	command.Env = s.Environ
+	return command
+}
+
+// Ocis runs a command to its end and returns what it printed and its exit code.
+func (s *Site) Ocis(args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
+	command := s.Command(args...)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	stop := context.AfterFunc(ctx, func() { command.Process.Kill() })
+	defer stop()
+	_ = command.Wait() // the exit code says it
+	return out.String(), errs.String(), command.ProcessState.ExitCode()
+}
+
+// Server is a running `ocis server`.
+type Server struct {
+	*Site
+	command *exec.Cmd
+	notify  *net.UnixConn
+	output  lockedBuffer
+	ended   chan struct{}
+}
+
+// lockedBuffer takes the output of a process while a test may read it.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(data)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// Launch starts a server and does not wait for it.
+func (s *Site) Launch(args ...string) *Server {
+	s.t.Helper()
+	path := filepath.Join(s.Base, fmt.Sprintf("notify-%d", time.Now().UnixNano()))
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server := &Server{Site: s, notify: notify, ended: make(chan struct{})}
+	server.command = s.Command(append([]string{"server"}, args...)...)
+	server.command.Env = append(server.command.Env, "NOTIFY_SOCKET="+path)
+	server.command.Stdout, server.command.Stderr = &server.output, &server.output
+	server.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := server.command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		_ = server.command.Wait() // the state says it
+		close(server.ended)
+	}()
+	s.t.Cleanup(func() {
+		server.Stop()
+		notify.Close()
+		os.Remove(path)
+		if found := alarm.FindString(server.Output()); found != "" {
+			s.t.Errorf("the server said %q:\n%s", found, server.Output())
+		}
+	})
+	return server
+}
+
+// Start launches a server and waits until every service is ready.
+func (s *Site) Start(args ...string) *Server {
+	s.t.Helper()
+	server := s.Launch(args...)
+	server.AwaitReady()
+	return server
+}
+
+// Start makes a site and a server on it.
+func Start(t *testing.T, environ ...string) *Server {
+	t.Helper()
+	return NewSite(t, environ...).Start()
+}
+
+// AwaitReady waits for READY=1, as systemd does.
+func (s *Server) AwaitReady() {
+	s.t.Helper()
+	ready := make(chan error, 1)
+	go func() {
+		message := make([]byte, 4096)
+		for {
+			n, err := s.notify.Read(message)
+			if err != nil || strings.Contains(string(message[:n]), "READY=1") {
+				ready <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-ready:
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	case <-s.ended:
+		s.t.Fatalf("the server ended:\n%s", s.Output())
+	case <-time.After(Patience):
+		s.t.Fatalf("the server is not ready:\n%s", s.Output())
+	}
+}
+
+// Output returns what the server printed so far.
+func (s *Server) Output() string { return s.output.String() }
+
+// Pid is the supervisor's.
+func (s *Server) Pid() int { return s.command.Process.Pid }
+
+// Signal sends a signal to the supervisor.
+func (s *Server) Signal(signal syscall.Signal) {
+	s.t.Helper()
+	if err := s.command.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Fatal(err)
+	}
+}
+
+// Wait waits for the supervisor's end and returns its exit code.
+func (s *Server) Wait() int {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+		return s.command.ProcessState.ExitCode()
+	case <-time.After(Patience):
+		_ = s.command.Process.Kill()
+		s.t.Fatalf("the server does not end:\n%s", s.Output())
+		return -1
+	}
+}
+
+// Stop ends the server in order, if it runs, and returns its exit code.
+func (s *Server) Stop() int {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	default:
+		s.Signal(syscall.SIGTERM)
+	}
+	return s.Wait()
+}
