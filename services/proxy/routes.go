@@ -37,8 +37,7 @@ func route(path string) string {
 }
 
 // isPublic tells whether a request is answered without a login: what clients ask before
-// they have one, and the start page with what belongs to it. Only reading is public, and
-// only what is named here.
+// they have one, and the start page. Only reading is public, and only what is named here.
 func isPublic(method, path string) bool {
 	if method != http.MethodGet && method != http.MethodHead {
 		return false
@@ -48,5 +47,5 @@ func isPublic(method, path string) bool {
 		"/ocs/v1.php/cloud/capabilities", "/ocs/v2.php/cloud/capabilities":
 		return true
 	}
-	return strings.HasPrefix(path, "/web/")
+	return false
 }

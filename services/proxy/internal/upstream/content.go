@@ -166,6 +166,14 @@ func (c *Content) Interrupt() {
 	}
 }
 
+// wasInterrupted tells whether Interrupt ended a read: net/http then ends the request's
+// context as if the client had gone.
+func (c *Content) wasInterrupted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.interrupted
+}
+
 // breakOff interrupts, unless another attempt may still read from the beginning.
 func (c *Content) breakOff() {
 	c.mu.Lock()

@@ -135,7 +135,7 @@ func (f *Forwarder) attempt(out *http.Request, address string, content *Content,
 		sent:       follow.sent(),
 		complete:   !content.streamed() && !follow.unread(err),
 		canRepeat:  content.canRepeat(),
-		clientGone: out.Context().Err() != nil || content.ClientError() != nil,
+		clientGone: content.ClientError() != nil || out.Context().Err() != nil && !content.wasInterrupted(),
 		late:       follow.sent() && isTimeout(err),
 	}, err
 }
