@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 )
 
@@ -225,4 +227,33 @@ func (s *Server) Stop() int {
 		s.Signal(syscall.SIGTERM)
 	}
 	return s.Wait()
+}
+
+// Ended is closed when the supervisor has ended.
+func (s *Server) Ended() <-chan struct{} { return s.ended }
+
+// AwaitRuntime waits until the control API answers, whatever the services do.
+func (s *Server) AwaitRuntime() {
+	s.t.Helper()
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer watcher.Close()
+	if err := errors.Join(os.MkdirAll(s.RunDir(), 0o700), watcher.Add(s.RunDir())); err != nil {
+		s.t.Fatal(err)
+	}
+	timeout := time.After(Patience)
+	for {
+		if _, err := s.Runtime().List(s.t.Context()); err == nil {
+			return
+		}
+		select {
+		case <-watcher.Events:
+		case <-s.ended:
+			s.t.Fatalf("the server ended:\n%s", s.Output())
+		case <-timeout:
+			s.t.Fatalf("the control API does not answer:\n%s", s.Output())
+		}
+	}
 }

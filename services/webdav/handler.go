@@ -85,13 +85,17 @@ func (r *request) call() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), callTimeout)
 }
 
-// read makes a call that may be repeated, and repeats it once when storage went away in
-// the middle: its replacement waits behind the same socket.
+// readAttempts is how often a read is tried: a call may be inside a storage that is
+// killed, and its repetition still reach the dying one.
+const readAttempts = 3
+
+// read makes a call that may be repeated, and repeats it when storage went away in the
+// middle: the replacement waits behind the same socket.
 func read[T any](r *request, call func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := r.call()
 	defer cancel()
 	result, err := call(ctx)
-	if err != nil && wentAway(err) && ctx.Err() == nil {
+	for attempt := 1; attempt < readAttempts && err != nil && wentAway(err) && ctx.Err() == nil; attempt++ {
 		result, err = call(ctx)
 	}
 	return result, err

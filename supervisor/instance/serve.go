@@ -65,6 +65,7 @@ func (i *Instance) Serve(ctx context.Context) error {
 		case <-k.needs:
 			k.needs = nil
 			if k.now.Status == client.StatusStarting && k.child == nil {
+				k.now.Message = ""
 				k.execute()
 			}
 		case <-k.ended:
@@ -155,14 +156,19 @@ func (k *keeper) unwant() {
 	}
 }
 
-// begin enters starting, and executes unless there is something to wait for.
+// begin enters starting, and executes unless there is something to wait for. Why the
+// last child failed stays in view until the next one is ready.
 func (k *keeper) begin() {
-	if k.needs == nil {
-		k.become(start, "")
-		k.execute()
+	if k.needs != nil {
+		k.become(start, "waits for "+k.options.NeedsText)
 		return
 	}
-	k.become(start, "waits for "+k.options.NeedsText)
+	why := ""
+	if k.now.Status != client.StatusStopped {
+		why = k.now.Message
+	}
+	k.become(start, why)
+	k.execute()
 }
 
 // execute starts a child. The state is starting.
@@ -182,7 +188,7 @@ func (k *keeper) execute() {
 	if k.now.Incarnation != "" {
 		k.now.Restarts++
 	}
-	k.now.Pid, k.now.Incarnation, k.now.Started, k.now.Message = c.Pid(), incarnation, started, ""
+	k.now.Pid, k.now.Incarnation, k.now.Started = c.Pid(), incarnation, started
 	k.publish(k.now)
 	k.options.Observer.Started(k.now.Name, incarnation, c.Identity())
 	k.awaitReady(c)

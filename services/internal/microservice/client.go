@@ -5,6 +5,7 @@ import (
 
 	grpcclient "github.com/go-micro/plugins/v4/client/grpc"
 	"go-micro.dev/v4/client"
+	"google.golang.org/grpc"
 
 	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
@@ -30,5 +31,13 @@ func NewClient(directory *registry.Directory) client.Client {
 		grpcclient.PoolMaxStreams(poolStreams),
 		grpcclient.MaxRecvMsgSize(maxMessageBytes),
 		grpcclient.MaxSendMsgSize(maxMessageBytes),
+		// While a service is replaced its socket is held, so a call that has not left yet
+		// waits for the connection, as long as its deadline allows.
+		withCallOptions(grpc.WaitForReady(true)),
 	)
+}
+
+// withCallOptions sets gRPC's options for all calls of a client.
+func withCallOptions(options ...grpc.CallOption) client.Option {
+	return func(o *client.Options) { grpcclient.CallOptions(options...)(&o.CallOptions) }
 }

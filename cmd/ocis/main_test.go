@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/cmd/ocistest"
+)
+
+func TestMain(m *testing.M) { ocistest.Main(m) }

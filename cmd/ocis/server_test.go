@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/cmd/ocistest"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+func TestDataSurvivesAStopAndAStart(t *testing.T) {
+	site := ocistest.NewSite(t)
+	first := site.Start()
+	if !strings.Contains(first.Output(), ocistest.Password) || !strings.Contains(first.Output(), site.URL("")) {
+		t.Errorf("the first start does not say how to log in:\n%s", first.Output())
+	}
+	if status, body := first.Do("PUT", home+"/kept", "content"); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	if code := first.Stop(); code != 0 {
+		t.Errorf("it ended with code %d", code)
+	}
+	second := site.Start()
+	if strings.Contains(second.Output(), ocistest.Password) {
+		t.Error("the password is shown again")
+	}
+	if status, body := second.Do("GET", home+"/kept", ""); status != http.StatusOK || body != "content" {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+func TestTheSecondServerIsToldWhoIsThere(t *testing.T) {
+	server := ocistest.Start(t)
+	_, stderr, code := server.Ocis("server")
+	if code != 1 || !strings.Contains(stderr, fmt.Sprintf("process %d", server.Pid())) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("%d %s", code, stderr)
+	}
+	if status, _ := server.Do("GET", "/", ""); status != http.StatusOK {
+		t.Errorf("the first one answers %d", status)
+	}
+}
+
+func TestOfTwoServersThatStartAtOnceOneRuns(t *testing.T) {
+	site := ocistest.NewSite(t)
+	first, second := site.Launch(), site.Launch()
+	loser := second
+	select {
+	case <-first.Ended():
+		loser = first
+	case <-second.Ended():
+	}
+	if code := loser.Wait(); code != 1 || !strings.Contains(loser.Output(), "another runtime works on") {
+		t.Errorf("the slower one ended with %d:\n%s", code, loser.Output())
+	}
+	winner := first
+	if loser == first {
+		winner = second
+	}
+	winner.AwaitReady()
+}
+
+func TestAPortInUseIsNamedWithItsHolder(t *testing.T) {
+	site := ocistest.NewSite(t)
+	taken, err := net.Listen("tcp", site.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, stderr, code := site.Ocis("server")
+	_, port, _ := net.SplitHostPort(site.Address)
+	if code != 1 || !strings.Contains(stderr, "port "+port+" is in use by process "+fmt.Sprint(os.Getpid())) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+func TestWrongSettingsAreOneLine(t *testing.T) {
+	for setting, want := range map[string]string{
+		"PROXY_HTTP_ADDR=nowhere":  "PROXY_HTTP_ADDR",
+		"PROXY_TLS=perhaps":        "true or false",
+		"OCIS_HEALTH_TIMEOUT=3":    "duration",
+		"OCIS_RUN_SERVICES=storge": `did you mean "storage"?`,
+		"OCIS_LOG_LEVEL=loud":      "error, warn, info, debug, trace",
+		"STORAGE_QUOTA=a lot":      "STORAGE_QUOTA",
+		"NATS_MAX_STORE=1":         "max_store",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			site := ocistest.NewSite(t, setting)
+			_, stderr, code := site.Ocis("server")
+			if code != 1 || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("%d %s", code, stderr)
+			}
+		})
+	}
+}
+
+func TestAMistypedSectionIsOneLine(t *testing.T) {
+	site := ocistest.NewSite(t)
+	if _, stderr, code := site.Ocis("init"); code != 0 {
+		t.Fatal(stderr)
+	}
+	path := filepath.Join(site.Base, "config", "ocis.yaml")
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(file, "storge:\n  quota: 1")
+	file.Close()
+	if _, stderr, code := site.Ocis("server"); code != 1 || !strings.Contains(stderr, path) || !strings.Contains(stderr, `did you mean "storage"?`) {
+		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+func TestCtrlCStopsInOrderAndTwiceAtOnce(t *testing.T) {
+	for _, first := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		server := ocistest.Start(t)
+		server.Signal(first)
+		if code := server.Wait(); code != 0 {
+			t.Errorf("after %s it ended with code %d:\n%s", first, code, server.Output())
+		}
+	}
+	server := ocistest.Start(t, "OCIS_STOP_BOUND=60s")
+	// A stopped process does not drain, so the ordered stop takes a while.
+	if err := syscall.Kill(server.List()["proxy"].Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	server.Signal(syscall.SIGINT)
+	server.AwaitStatus("proxy", client.StatusStopping)
+	server.Signal(syscall.SIGINT)
+	if code := server.Wait(); code != 0 {
+		t.Errorf("it ended with code %d:\n%s", code, server.Output())
+	}
+}
+
+func TestAStopDuringTheStartLeavesNothing(t *testing.T) {
+	server := ocistest.NewSite(t).Launch()
+	server.Signal(syscall.SIGTERM)
+	server.Wait()
+}
+
+func TestAKilledSupervisorIsFollowedByANewOne(t *testing.T) {
+	site := ocistest.NewSite(t)
+	first := site.Start()
+	if status, body := first.Do("PUT", home+"/kept", "content"); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	left := first.List()
+	first.Signal(syscall.SIGKILL)
+	first.Wait()
+	if err := syscall.Kill(left["storage"].Pid, 0); err != nil {
+		t.Errorf("storage died with its supervisor: %v", err)
+	}
+	second := site.Start()
+	for name, now := range second.List() {
+		if now.Pid == left[name].Pid {
+			t.Errorf("%s is still process %d", name, now.Pid)
+		}
+	}
+	if status, body := second.Do("GET", home+"/kept", ""); status != http.StatusOK || body != "content" {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+func TestAServiceThatCannotStartSaysWhyAndTheOthersRun(t *testing.T) {
+	site := ocistest.NewSite(t, "OCIS_BACKOFF_FIRST=30s", "OCIS_BACKOFF_CAP=30s")
+	if err := os.Mkdir(filepath.Join(site.Base, "users"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(site.Base, "users", "users.db"), []byte("this is no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := site.Launch()
+	server.AwaitRuntime()
+	server.AwaitStatus("storage", client.StatusReady)
+	server.AwaitStatus("users", client.StatusBackoff)
+	stdout, _, _ := server.Ocis("list")
+	if !strings.Contains(stdout, "users: ") || !strings.Contains(stdout, "next try in") {
+		t.Errorf("list says\n%s", stdout)
+	}
+	stdout, _, _ = server.Ocis("status", "users")
+	if !strings.Contains(stdout, "users.db") {
+		t.Errorf("status says\n%s", stdout)
+	}
+	if code := server.Stop(); code != 0 {
+		t.Errorf("it ended with code %d", code)
+	}
+}
+
+func TestACorruptRunStateIsSetAside(t *testing.T) {
+	site := ocistest.NewSite(t)
+	site.Start().Stop()
+	path := filepath.Join(site.RunDir(), "state", "web-1.json")
+	if err := os.WriteFile(path, []byte(`{"version":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := site.Start()
+	if !strings.Contains(server.Output(), "set aside") {
+		t.Errorf("nothing is said:\n%s", server.Output())
+	}
+}
+
+func TestAStormOfCommandsEndsWithEverythingReady(t *testing.T) {
+	server := ocistest.Start(t)
+	var storm sync.WaitGroup
+	for n := range 4 {
+		for _, verb := range []string{"restart", "kill", "run", "crash"} {
+			service := []string{"web", "frontend", "webdav", "storage"}[n]
+			storm.Go(func() { server.Ocis(verb, service) })
+		}
+	}
+	storm.Wait()
+	for _, service := range []string{"web", "frontend", "webdav", "storage"} {
+		if _, stderr, code := server.Ocis("run", service); code != 0 {
+			t.Errorf("run %s: %s", service, stderr)
+		}
+	}
+	if status, _ := server.Do("PUT", home+"/after-the-storm", "x"); status != http.StatusCreated {
+		t.Errorf("a write gets %d", status)
+	}
+}
+
+func TestCommandsSayWhatToDo(t *testing.T) {
+	site := ocistest.NewSite(t)
+	for line, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"list":             {1, "start it with `ocis server`"},
+		"lst":              {2, `did you mean "list"?`},
+		"status":           {2, "one service is needed"},
+		"list --yaml":      {2, "--help"},
+		"list web":         {2, "takes no argument"},
+		"users frobnicate": {2, "unknown command"},
+		"completion tcsh":  {2, "bash"},
+		"web health":       {1, "ocis init"},
+	} {
+		_, stderr, code := site.Ocis(strings.Fields(line)...)
+		if code != want.code || !strings.Contains(stderr, want.says) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("ocis %s: %d %s", line, code, stderr)
+		}
+	}
+}
