@@ -6,9 +6,12 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"go-micro.dev/v4/registry"
@@ -58,6 +61,7 @@ type view struct {
 	User     string
 	Services []row
 	AllReady bool
+	Now      string // when the services were looked at
 }
 
 // row is one service.
@@ -106,26 +110,38 @@ func (s *site) view(r *http.Request, status int) view {
 	if r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	v := view{Status: status, Style: template.CSS(style), Base: scheme + "://" + r.Host, Host: r.Host, User: "admin"}
+	v := view{Status: status, Style: template.CSS(style), Base: scheme + "://" + r.Host, Host: r.Host, User: "admin", Now: time.Now().UTC().Format("15:04:05 UTC")}
 	v.Services, v.AllReady = rows(s.services())
 	return v
 }
 
-// rows joins the family with what the registry lists.
+// rows joins the family with what the registry lists; others than the family come last.
 func rows(listed []*registry.Service) ([]row, bool) {
 	nodes := make(map[string]int, len(listed))
 	for _, service := range listed {
 		nodes[service.Name] = len(service.Nodes)
 	}
-	list, all := make([]row, 0, len(family)), true
+	list, all := make([]row, 0, len(listed)), true
 	for _, member := range family {
-		n := nodes[member.name]
-		shown := row{Name: member.name, Does: member.does, Ready: n > 0}
-		if n > 1 {
-			shown.Nodes = strconv.Itoa(n)
-		}
+		shown := newRow(member.name, member.does, nodes[member.name])
 		all = all && shown.Ready
 		list = append(list, shown)
+		delete(nodes, member.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		does := "a plugin"
+		if name == "runtime" { // there unless somebody started the services by hand
+			does = "keeps all the others alive"
+		}
+		list = append(list, newRow(name, does, nodes[name]))
 	}
 	return list, all
+}
+
+func newRow(name, does string, nodes int) row {
+	shown := row{Name: name, Does: does, Ready: nodes > 0}
+	if nodes > 1 {
+		shown.Nodes = strconv.Itoa(nodes)
+	}
+	return shown
 }

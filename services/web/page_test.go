@@ -42,6 +42,30 @@ func TestThePageTellsWhichServicesAreReadyAndHowToConnect(t *testing.T) {
 	}
 }
 
+func TestServicesFromElsewhereAreShownToo(t *testing.T) {
+	body := show(t, "/", "proxy", "search").Body.String()
+	if !strings.Contains(body, "<strong>search</strong>") {
+		t.Error("the page does not show it")
+	}
+}
+
+func TestThePageLooksAgainOnlyWhileSomethingIsMissing(t *testing.T) {
+	everybody := []string{"proxy", "webdav", "storage", "users", "frontend", "web", "nats"}
+	for name, test := range map[string]struct {
+		path  string
+		ready []string
+		again bool
+	}{
+		"all are ready":   {"/", everybody, false},
+		"one is missing":  {"/", everybody[1:], true},
+		"another address": {"/nothing", nil, false},
+	} {
+		if got := strings.Contains(show(t, test.path, test.ready...).Body.String(), `http-equiv="refresh"`); got != test.again {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestOtherAddressesAreNotFound(t *testing.T) {
 	answer := show(t, "/favicon.ico")
 	if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "nothing at this address") {
