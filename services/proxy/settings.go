@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/owncloud/ocis-runtime/plugins/config"
 )
@@ -76,14 +78,29 @@ func (s *Settings) scheme() string {
 // hosts returns the names that the certificate is made for.
 func (s *Settings) hosts() []string {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
-	if name, err := os.Hostname(); err == nil && name != "localhost" {
+	if name, err := os.Hostname(); err == nil {
 		hosts = append(hosts, name)
 	}
-	if host, _, err := net.SplitHostPort(s.HTTPAddr); err == nil && host != "" {
+	if host, _, err := net.SplitHostPort(s.HTTPAddr); err == nil {
 		if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
 			hosts = append(hosts, host)
 		}
 	}
+	hosts = slices.DeleteFunc(hosts, func(host string) bool { return !fitsCertificate(host) })
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
+}
+
+// fitsCertificate tells whether a certificate can be made for a host. A machine's name may
+// hold anything, and an address a zone.
+func fitsCertificate(host string) bool {
+	if net.ParseIP(host) != nil {
+		return true
+	}
+	for _, r := range host {
+		if r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_", r) {
+			return false
+		}
+	}
+	return host != ""
 }
