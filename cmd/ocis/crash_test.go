@@ -23,19 +23,25 @@ func TestEachServiceCanBeKilledAndNobodyElseNotices(t *testing.T) {
 		t.Fatalf("%d %s", status, body)
 	}
 	for _, b := range family {
-		before := server.List()
-		server.KillHard(b.name)
-		for name, now := range server.List() {
-			if name != b.name && now.Pid != before[name].Pid {
-				t.Errorf("%s was replaced although %s was killed", name, b.name)
-			}
-		}
+		killOnly(t, server, b.name)
 		if status, body := server.Do("GET", home+"/before", ""); status != http.StatusOK || body != "kept" {
 			t.Errorf("after %s was killed: %d %s", b.name, status, body)
 		}
 	}
 	if code := server.Stop(); code != 0 {
 		t.Errorf("the runtime ended with code %d", code)
+	}
+}
+
+// killOnly kills a service's process and checks that no other one was replaced.
+func killOnly(t *testing.T, server *ocistest.Server, service string) {
+	t.Helper()
+	before := server.List()
+	server.KillHard(service)
+	for name, now := range server.List() {
+		if name != service && now.Pid != before[name].Pid {
+			t.Errorf("%s was replaced although %s was killed", name, service)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 const Patience = time.Minute
 
 // Password is admin's in every test.
-const Password = "correct horse battery staple"
+const Password = "correct-horse-battery-staple"
 
 // Site is a data folder and an address, on which servers can be started one after the other.
 type Site struct {

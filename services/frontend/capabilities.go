@@ -4,9 +4,6 @@ package frontend
 // less than 5000.
 const pollInterval = 30_000
 
-// invalidNames are what storage refuses, for clients to refuse first.
-const invalidNames = `^(\.|\.\.)$|[\x00/]`
-
 // capabilities are what the family serves, in the words of the ownCloud API.
 type capabilities struct {
 	Version struct {
@@ -47,8 +44,7 @@ type fileCapabilities struct {
 }
 
 type davCapabilities struct {
-	InvalidFilenameRegex string   `json:"invalidFilenameRegex" xml:"invalidFilenameRegex"`
-	Reports              []string `json:"reports" xml:"reports>element"`
+	Reports []string `json:"reports" xml:"reports>element"`
 }
 
 type sharingCapabilities struct {
@@ -65,6 +61,6 @@ func newCapabilities(settings Settings) capabilities {
 	c.Capabilities.Core = coreCapabilities{PollInterval: pollInterval, WebDAVRoot: "remote.php/webdav", Status: settings.serverStatus()}
 	c.Capabilities.Checksums = checksumCapabilities{Supported: []string{"SHA1", "MD5", "ADLER32"}, Preferred: "SHA1"}
 	c.Capabilities.Files.Blacklisted = []string{}
-	c.Capabilities.DAV = davCapabilities{InvalidFilenameRegex: invalidNames, Reports: []string{}}
+	c.Capabilities.DAV = davCapabilities{Reports: []string{}}
 	return c
 }
