@@ -25,13 +25,15 @@ import (
 const ServiceName = "nats"
 
 const (
-	dialTimeout       = 5 * time.Second
-	reconnectWait     = 50 * time.Millisecond // between attempts; one on a held socket waits by itself
-	reconnectJitter   = 50 * time.Millisecond
-	reconnectBuffer   = 1 << 20 // bytes kept while NATS is away
-	pingInterval      = 20 * time.Second
-	pingsOutstanding  = 2
-	unixSocketAddress = "nats://nats.invalid" // never resolved: the dialer takes the socket
+	dialTimeout      = 5 * time.Second
+	reconnectWait    = 50 * time.Millisecond // between attempts; one on a held socket waits by itself
+	reconnectJitter  = 50 * time.Millisecond
+	reconnectBuffer  = 1 << 20 // bytes kept while NATS is away
+	pingInterval     = 20 * time.Second
+	pingsOutstanding = 2
+	// Never dialled: the dialer takes the socket. It is a number because nats.go looks
+	// names up before it asks the dialer, and that may take seconds.
+	unusedAddress = "nats://127.0.0.1:4222"
 )
 
 // Credentials are the user and password of the NATS server.
@@ -81,7 +83,7 @@ func Connect(src *config.Source, name string, options ...nats.Option) (*nats.Con
 		nats.MaxPingsOutstanding(pingsOutstanding),
 		nats.IgnoreDiscoveredServers(),
 	}, options...)
-	conn, err := nats.Connect(unixSocketAddress, options...)
+	conn, err := nats.Connect(unusedAddress, options...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
