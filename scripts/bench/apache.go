@@ -14,7 +14,7 @@ import (
 )
 
 // errNoApache names the package; bench installs nothing.
-var errNoApache = errors.New("Apache is not installed (Debian: apt-get install apache2), so there is nothing to compare with")
+var errNoApache = errors.New("the Apache server is not installed (Debian: apt-get install apache2), so there is nothing to compare with")
 
 // apacheConfig is a plain mod_dav server as its manual describes it, with what is
 // measured set to Apache's advantage: connections are kept for ever and no .htaccess is
@@ -87,7 +87,7 @@ func startApache(ctx context.Context, dir string) (*server, error) {
 		return nil, err
 	}
 	if err := p.until(ctx, 10*time.Second, func(ctx context.Context) error { return propfindOnce(ctx, e) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("Apache does not answer: %w", err), p.stop())
+		return nil, errors.Join(fmt.Errorf("the Apache server does not answer: %w", err), p.stop())
 	}
 	return &server{p, e}, nil
 }
