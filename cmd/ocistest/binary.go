@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -26,7 +27,7 @@ var built = sync.OnceValues(func() (string, error) {
 // Main runs the tests of a package and removes the binary afterwards. TestMain calls it.
 func Main(m *testing.M) {
 	code := m.Run()
-	if wasUsed {
+	if wasUsed.Load() {
 		if binary, err := built(); err == nil {
 			os.RemoveAll(filepath.Dir(binary))
 		}
@@ -35,7 +36,7 @@ func Main(m *testing.M) {
 }
 
 // wasUsed keeps Main from building a binary only to remove it.
-var wasUsed bool
+var wasUsed atomic.Bool
 
 // Binary returns the path of the real binary. Tests that use it are slow: they are left
 // out with -short.
@@ -44,7 +45,7 @@ func Binary(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("it runs the real binary, which -short leaves out")
 	}
-	wasUsed = true
+	wasUsed.Store(true)
 	binary, err := built()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,12 +17,30 @@ import (
 	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
+// clock is the time of a test. The engine reads it from its own goroutines too.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
 // stand is an engine in a test, and the hand that works it.
 type stand struct {
 	*Tree
 	t     testing.TB
 	owner string
-	clock time.Time
+	clock *clock
 }
 
 func quiet() *logrus.Entry {
@@ -34,13 +53,13 @@ func quiet() *logrus.Entry {
 // is on disk must fit together.
 func newStand(t testing.TB, options Options) *stand {
 	t.Helper()
-	s := &stand{t: t, owner: "alice", clock: time.Unix(1_700_000_000, 0)}
+	s := &stand{t: t, owner: "alice", clock: &clock{at: time.Unix(1_700_000_000, 0)}}
 	if options.Folder == "" {
 		options.Folder = t.TempDir()
 	}
 	options.Log = quiet()
 	if options.Now == nil {
-		options.Now = func() time.Time { return s.clock }
+		options.Now = s.clock.now
 	}
 	tree, err := Open(options)
 	if err != nil {

@@ -202,15 +202,15 @@ func TestLocksExpireAndAreRefreshed(t *testing.T) {
 	if left := response.GetLock().GetTimeoutSeconds(); left != 60 {
 		t.Errorf("%d seconds", left)
 	}
-	s.clock = s.clock.Add(50 * time.Second)
+	s.clock.advance(50 * time.Second)
 	refreshed, err := s.RefreshLock(t.Context(), s.owner, &storageapi.RefreshLockRequest{Path: "/f", Token: token, TimeoutSeconds: 1 << 40})
 	s.must(err)
 	if left := refreshed.GetLock().GetTimeoutSeconds(); left != int64(maxLockTimeout/time.Second) {
 		t.Errorf("%d seconds", left)
 	}
-	s.clock = s.clock.Add(maxLockTimeout - time.Second)
+	s.clock.advance(maxLockTimeout - time.Second)
 	s.wants(423, s.tryPut("/f"))
-	s.clock = s.clock.Add(time.Second)
+	s.clock.advance(time.Second)
 	s.must(s.tryPut("/f"))
 	_, err = s.RefreshLock(t.Context(), s.owner, &storageapi.RefreshLockRequest{Path: "/f", Token: token})
 	s.wants(412, err)

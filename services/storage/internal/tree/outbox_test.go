@@ -41,7 +41,7 @@ func TestEveryChangeLeavesAnEventAndARefusedOneNone(t *testing.T) {
 		}
 		seen[event.GetId()] = true
 	}
-	if event := pending[2].Event; event.GetEntryId() != file.GetId() || event.GetSize() != 4 || event.GetAtUnixNano() != s.clock.UnixNano() {
+	if event := pending[2].Event; event.GetEntryId() != file.GetId() || event.GetSize() != 4 || event.GetAtUnixNano() != s.clock.now().UnixNano() {
 		t.Errorf("event %v", event)
 	}
 }

@@ -27,7 +27,7 @@ func TestADeletedTreeIsRestoredAsItWas(t *testing.T) {
 	s.put("/later", "x")
 	s.delete("/later")
 	items := s.trashed()
-	if len(items) != 2 || items[0].GetOriginalPath() != "/later" || items[1].GetOriginalPath() != "/d" || items[1].GetDeletedUnix() != s.clock.Unix() {
+	if len(items) != 2 || items[0].GetOriginalPath() != "/later" || items[1].GetOriginalPath() != "/d" || items[1].GetDeletedUnix() != s.clock.now().Unix() {
 		t.Fatalf("trash %v", items)
 	}
 	s.mkdir("/d")
@@ -97,10 +97,10 @@ func TestTheTrashIsEmptiedByAge(t *testing.T) {
 	s := newStand(t, Options{Retention: 30 * 24 * time.Hour})
 	s.put("/old", "x")
 	s.delete("/old")
-	s.clock = s.clock.Add(20 * 24 * time.Hour)
+	s.clock.advance(20 * 24 * time.Hour)
 	s.put("/new", "x")
 	s.delete("/new")
-	s.clock = s.clock.Add(11 * 24 * time.Hour)
+	s.clock.advance(11 * 24 * time.Hour)
 	s.must(s.dropOld(t.Context()))
 	if items := s.trashed(); len(items) != 1 || items[0].GetOriginalPath() != "/new" {
 		t.Errorf("trash %v", items)
