@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mayControl tells whether the process at the other end belongs to the user of this
-// one, or to root (SO_PEERCRED, unix(7)).
-func mayControl(conn net.Conn) bool {
+// isWelcome asks the kernel whose process is at the other end (SO_PEERCRED, unix(7)). Who
+// cannot be known is not welcome.
+func isWelcome(conn net.Conn) bool {
 	unixConn, ok := conn.(*net.UnixConn)
 	if !ok {
 		return false
@@ -26,5 +26,5 @@ func mayControl(conn net.Conn) bool {
 	if err != nil || credentialsErr != nil {
 		return false
 	}
-	return credentials.Uid == 0 || int(credentials.Uid) == os.Getuid()
+	return mayControl(int(credentials.Uid), os.Getuid())
 }

@@ -1,11 +1,14 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -55,6 +58,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			fail(w, http.StatusForbidden, errors.New("this runtime belongs to another user"))
 			return
 		}
+		if asked := r.URL.EscapedPath(); path.Clean("/"+asked) != asked { // ServeMux would redirect, in HTML
+			s.unknownRoute(w, r)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
 		next.ServeHTTP(w, r)
 	})
@@ -63,8 +70,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 func (s *Server) unknownRoute(w http.ResponseWriter, r *http.Request) {
 	var methods []string
 	for pattern := range s.table() {
-		method, path, _ := strings.Cut(pattern, " ")
-		if matches(path, r.URL.Path) {
+		method, route, _ := strings.Cut(pattern, " ")
+		if matches(route, r.URL.Path) {
 			methods = append(methods, method)
 		}
 	}
@@ -115,23 +122,35 @@ func (s *Server) act(command func(*supervisor.Supervisor, context.Context, strin
 }
 
 func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
-	request := client.CrashRequest{Signal: "SIGKILL"}
-	if r.ContentLength != 0 {
-		decoder := json.NewDecoder(r.Body)
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&request); err != nil {
-			fail(w, http.StatusBadRequest, fmt.Errorf(`the body is not like {"signal":"SIGKILL"}: %w`, err))
-			return
-		}
-	}
-	signal, err := process.ParseSignal(request.Signal)
+	signal, err := readCrash(r)
 	if err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}
 	s.act(func(sup *supervisor.Supervisor, ctx context.Context, name string) error {
-		return sup.Crash(ctx, name, syscall.Signal(signal))
+		return sup.Crash(ctx, name, signal)
 	})(w, r)
+}
+
+// readCrash returns the signal that a crash call asks for, SIGKILL when it has no body.
+func readCrash(r *http.Request) (syscall.Signal, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, fmt.Errorf("read the body: %w", err)
+	}
+	request := client.CrashRequest{Signal: "SIGKILL"}
+	if len(body) > 0 {
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&request)
+		if _, more := decoder.Token(); err == nil && more != io.EOF {
+			err = errors.New("something follows it")
+		}
+		if err != nil {
+			return 0, fmt.Errorf(`the body is not like {"signal":"SIGKILL"}: %w`, err)
+		}
+	}
+	return process.ParseSignal(request.Signal)
 }
 
 func answer(w http.ResponseWriter, body any) {

@@ -30,7 +30,7 @@ type Server struct {
 	log        *logrus.Entry
 	listener   net.Listener
 	http       *http.Server
-	served     chan error
+	served     chan struct{} // closed when nothing is accepted any more
 }
 
 // Listen binds the API's socket. A runtime that serves it already is an error.
@@ -41,7 +41,7 @@ func Listen(path string, s *supervisor.Supervisor, log *logrus.Logger) (*Server,
 	}
 	server := &Server{
 		supervisor: s, log: log.WithField("component", "control"),
-		listener: listener, served: make(chan error, 1),
+		listener: listener, served: make(chan struct{}),
 	}
 	base, cancel := context.WithCancel(context.Background())
 	server.http = &http.Server{
@@ -53,11 +53,17 @@ func Listen(path string, s *supervisor.Supervisor, log *logrus.Logger) (*Server,
 		ConnContext:       withPeer,
 	}
 	server.http.RegisterOnShutdown(cancel)
-	go func() { server.served <- server.http.Serve(listener) }()
+	go func() {
+		defer close(server.served)
+		if err := server.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			server.log.WithError(err).Error("the control API ended")
+		}
+	}()
 	return server, nil
 }
 
-// Close ends the API: streams end, calls get a moment, the socket is removed.
+// Close ends the API: streams end, calls get a moment, the socket is removed. A second
+// call does nothing.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
@@ -77,5 +83,5 @@ type peerKey struct{}
 
 // withPeer asks the kernel once for each connection who is at the other end.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, peerKey{}, mayControl(conn))
+	return context.WithValue(ctx, peerKey{}, isWelcome(conn))
 }
