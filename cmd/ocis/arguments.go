@@ -10,6 +10,9 @@ import (
 // flagsFirst moves flags before arguments, so that `ocis crash web --signal SIGTERM` is
 // understood: urfave/cli stops looking for flags at the first argument.
 func flagsFirst(app *cli.App, args []string) []string {
+	if args[len(args)-1] == "--"+cli.BashCompletionFlag.Names()[0] { // a shell asks; the flag must stay the last word
+		return args
+	}
 	commands, flags, end := app.Commands, app.Flags, 1
 	for end < len(args) {
 		next := named(commands, args[end])
