@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/supervisor/child"
@@ -15,6 +17,7 @@ const handshakeTimeout = 20 * time.Second
 // the service's name.
 func (s *Supervisor) specOf(svc *service) func(string) (child.Spec, func(), error) {
 	name := svc.declaration.Name
+	environ := forChildren(s.options.Environ)
 	return func(incarnation string) (child.Spec, func(), error) {
 		// A no-op while the sockets are held; after a deliberate stop they are not.
 		if err := svc.sockets.Bind(); err != nil {
@@ -38,7 +41,7 @@ func (s *Supervisor) specOf(svc *service) func(string) (child.Spec, func(), erro
 			Incarnation:  incarnation,
 			Path:         s.options.Executable,
 			Args:         []string{"ocis", name, "server"},
-			Environ:      s.options.Environ,
+			Environ:      environ,
 			Log:          log,
 			LogOffset:    logfile.Size(path),
 			Sockets:      files,
@@ -47,6 +50,18 @@ func (s *Supervisor) specOf(svc *service) func(string) (child.Spec, func(), erro
 			StartTimeout: handshakeTimeout,
 		}, func() { log.Close() }, nil
 	}
+}
+
+// private are variables that are meant for the supervisor itself: systemd's, with which a
+// child could speak in its name.
+var private = []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
+
+// forChildren returns an environment without what is private.
+func forChildren(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(private, name)
+	})
 }
 
 // logInterval is how often the size of the logs is looked at; that is how long a child

@@ -79,8 +79,8 @@ func prepareRuntime(t *testing.T, base string, children map[string]testChild, se
 	t.Helper()
 	paths := config.Paths{Base: base, Run: filepath.Join(base, "run")}
 	options := Options{
-		Paths: paths, Settings: settings, Executable: executable(t), Environ: os.Environ(),
-		Log: logrus.New(), Node: "here",
+		Paths: paths, Settings: settings, Executable: executable(t), Log: logrus.New(), Node: "here",
+		Environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0"), // or each child's exit takes a second under -race
 	}
 	options.Log.SetOutput(&testWriter{t: t})
 	for name, c := range children {

@@ -45,17 +45,16 @@ func (n *service) start(log *logrus.Entry) (*server.Server, error) {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	srv, err := server.NewServer(&server.Options{
-		ServerName:             Name,
-		DontListen:             true, // no TCP: see bridge
-		NoSigs:                 true,
-		Username:               n.settings.User,
-		Password:               n.settings.Password,
-		JetStream:              true,
-		StoreDir:               n.store,
-		JetStreamMaxStore:      int64(n.settings.MaxStore),
-		JetStreamMaxMemory:     int64(n.settings.MaxMemory),
-		SyncInterval:           syncInterval,
-		DisableJetStreamBanner: true,
+		ServerName:                 Name,
+		DontListen:                 true, // no TCP: see bridge
+		NoSigs:                     true,
+		CustomClientAuthentication: login{n.settings.Credentials},
+		JetStream:                  true,
+		StoreDir:                   n.store,
+		JetStreamMaxStore:          int64(n.settings.MaxStore),
+		JetStreamMaxMemory:         int64(n.settings.MaxMemory),
+		SyncInterval:               syncInterval,
+		DisableJetStreamBanner:     true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the NATS server: %w", err)

@@ -57,7 +57,8 @@ func start(t testing.TB, executable string, services ...plugins.Declaration) *si
 	log.SetOutput(t.Output())
 	paths := config.Paths{Base: base, Run: filepath.Join(base, "run")}
 	sup, err := supervisor.New(supervisor.Options{
-		Paths: paths, Executable: executable, Environ: os.Environ(), Log: log, Node: "here",
+		Paths: paths, Executable: executable, Log: log, Node: "here",
+		Environ:      append(os.Environ(), "GORACE=atexit_sleep_ms=0"), // or each child's exit takes a second under -race
 		Declarations: services,
 		Settings: supervisor.Settings{
 			HealthInterval: time.Second, HealthTimeout: patience, BackoffFirst: time.Hour, BackoffCap: time.Hour,
