@@ -50,7 +50,7 @@ func NewSite(t *testing.T, environ ...string) *Site {
 	s.Environ = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + base, "TMPDIR=" + os.TempDir(),
 		"OCIS_BASE_DATA_PATH=" + base, "PROXY_HTTP_ADDR=" + s.Address, "IDM_ADMIN_PASSWORD=" + Password,
-		"GORACE=halt_on_error=0",
+		"GORACE=atexit_sleep_ms=0", // or each exit takes a second
 	}, environ...)
 	t.Cleanup(func() {
 		s.nothingIsLeft()
