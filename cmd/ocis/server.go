@@ -45,6 +45,7 @@ func server(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
+	surviveLostOutput()
 	made, err := initWhenMissing()
 	if err != nil {
 		return err
@@ -144,6 +145,13 @@ func openDoors(src *config.Source, log *logrus.Logger, sup *supervisor.Superviso
 			log.WithError(err).Warn("the control API did not close cleanly")
 		}
 	}, nil
+}
+
+// surviveLostOutput keeps the runtime, and with it the order of the shutdown, when nobody
+// reads its output any more: Ctrl-C at `ocis server | tee log` ends tee first. A write is
+// an error then; without this it would end the process (os/signal, SIGPIPE).
+func surviveLostOutput() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
 // stopOnSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends; the

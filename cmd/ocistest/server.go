@@ -123,6 +123,13 @@ func (b *lockedBuffer) String() string {
 // Launch starts a server and does not wait for it.
 func (s *Site) Launch(args ...string) *Server {
 	s.t.Helper()
+	return s.LaunchWith(func(*exec.Cmd) {}, args...)
+}
+
+// LaunchWith is Launch with a last word on the command, such as where its output goes;
+// Output is empty then.
+func (s *Site) LaunchWith(change func(*exec.Cmd), args ...string) *Server {
+	s.t.Helper()
 	path := filepath.Join(s.Base, fmt.Sprintf("notify-%d", time.Now().UnixNano()))
 	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -133,6 +140,7 @@ func (s *Site) Launch(args ...string) *Server {
 	server.command.Env = append(server.command.Env, "NOTIFY_SOCKET="+path)
 	server.command.Stdout, server.command.Stderr = &server.output, &server.output
 	server.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	change(server.command)
 	if err := server.command.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -141,7 +149,11 @@ func (s *Site) Launch(args ...string) *Server {
 		close(server.ended)
 	}()
 	s.t.Cleanup(func() {
-		server.Stop()
+		if server.runs() {
+			if code := server.Stop(); code != 0 {
+				s.t.Errorf("the server ended with code %d:\n%s", code, server.Output())
+			}
+		}
 		notify.Close()
 		os.Remove(path)
 		if found := alarm.FindString(server.Output()); found != "" {
@@ -221,12 +233,19 @@ func (s *Server) Wait() int {
 // Stop ends the server in order, if it runs, and returns its exit code.
 func (s *Server) Stop() int {
 	s.t.Helper()
-	select {
-	case <-s.ended:
-	default:
+	if s.runs() {
 		s.Signal(syscall.SIGTERM)
 	}
 	return s.Wait()
+}
+
+func (s *Server) runs() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // Ended is closed when the supervisor has ended.
