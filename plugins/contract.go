@@ -98,40 +98,40 @@ type Remote struct {
 
 // Describe asks a child who it is.
 func (r *Remote) Describe(ctx context.Context) (Description, error) {
-	var reply Description
-	err := r.call(ctx, "Describe", Empty{}, &reply)
-	return reply, err
+	return call[Description](ctx, r.client, "Describe", Empty{})
 }
 
 // WaitReady blocks until the child is ready or ctx, which must have a deadline, is done.
 func (r *Remote) WaitReady(ctx context.Context) ([]Registration, error) {
-	var reply ReadyReply
-	err := r.call(ctx, "WaitReady", WaitReadyRequest{Timeout: remaining(ctx)}, &reply)
+	reply, err := call[ReadyReply](ctx, r.client, "WaitReady", WaitReadyRequest{Timeout: remaining(ctx)})
 	return reply.Nodes, err
 }
 
 // Health asks a child how it is. An error means no answer, which is worse than a bad one.
 func (r *Remote) Health(ctx context.Context) (HealthReply, error) {
-	var reply HealthReply
-	err := r.call(ctx, "Health", HealthRequest{Timeout: remaining(ctx)}, &reply)
-	return reply, err
+	return call[HealthReply](ctx, r.client, "Health", HealthRequest{Timeout: remaining(ctx)})
 }
 
 // Shutdown asks a child to drain within deadline. It does not wait for the exit.
 func (r *Remote) Shutdown(ctx context.Context, deadline time.Duration) error {
-	return r.call(ctx, "Shutdown", ShutdownRequest{Deadline: deadline}, &Empty{})
+	_, err := call[Empty](ctx, r.client, "Shutdown", ShutdownRequest{Deadline: deadline})
+	return err
 }
 
-func (r *Remote) call(ctx context.Context, method string, request, reply any) error {
-	call := r.client.Go("Plugin."+method, request, reply, make(chan *rpc.Call, 1))
+// call makes one call. The reply is net/rpc's own until it says that it is complete: a late
+// one may still be written to after the caller has gone.
+func call[T any](ctx context.Context, client *rpc.Client, method string, request any) (T, error) {
+	reply := new(T)
+	done := client.Go("Plugin."+method, request, reply, make(chan *rpc.Call, 1)).Done
+	var nothing T
 	select {
-	case <-call.Done:
+	case call := <-done:
 		if call.Error != nil {
-			return fmt.Errorf("%s: %w", method, call.Error)
+			return nothing, fmt.Errorf("%s: %w", method, call.Error)
 		}
-		return nil
+		return *reply, nil
 	case <-ctx.Done():
-		return fmt.Errorf("%s: no answer: %w", method, context.Cause(ctx))
+		return nothing, fmt.Errorf("%s: no answer: %w", method, context.Cause(ctx))
 	}
 }
 

@@ -57,7 +57,6 @@ func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 		}
 		took := time.Since(now.Started)
 		o.log(now).WithField("seconds", took.Seconds()).Infof("%s is ready after %s", now.Service, took.Round(time.Millisecond))
-		o.service.readyOnce.Do(func() { close(o.service.ready) })
 	case client.StatusStopped:
 		o.service.sockets.Release()
 		o.log(now).Infof("%s is stopped", now.Service)
@@ -78,6 +77,9 @@ func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 		Kind: client.EventStatus, Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
 		Pid: now.Pid, Status: now.Status, Message: now.Message,
 	})
+	if now.Status == client.StatusReady { // last, so that who waits for it finds all of the above
+		o.service.readyOnce.Do(func() { close(o.service.ready) })
+	}
 }
 
 // failEssential ends the runtime when it cannot do without the service.
