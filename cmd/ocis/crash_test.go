@@ -78,6 +78,32 @@ func TestSafeRequestsSurviveTheKillsOfTheirServices(t *testing.T) {
 	}
 }
 
+func TestLargeDownloadsSurviveTheKillsOfStorage(t *testing.T) {
+	server := ocistest.Start(t)
+	content := strings.Repeat("0123456789abcdef", 64<<10) // travels as a descriptor
+	if status, body := server.Do("PUT", home+"/large", content); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	browser := ocistest.Client(t)
+	var done atomic.Bool
+	var asking sync.WaitGroup
+	for range 3 {
+		asking.Go(func() {
+			for !done.Load() {
+				status, body, err := server.Try(browser, "GET", home+"/large", "")
+				if err != nil || status != http.StatusOK || body != content {
+					t.Errorf("%d with %d bytes, %v", status, len(body), err)
+				}
+			}
+		})
+	}
+	for range 5 {
+		server.KillHard("storage")
+	}
+	done.Store(true)
+	asking.Wait()
+}
+
 func TestAnAcknowledgedWriteSurvivesAnyKill(t *testing.T) {
 	server := ocistest.Start(t)
 	uploader := ocistest.Client(t)

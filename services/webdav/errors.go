@@ -1,7 +1,6 @@
 package webdav
 
 import (
-	"context"
 	"encoding/xml"
 	"errors"
 	"net/http"
@@ -78,6 +77,12 @@ func (h *handler) asDAV(r *http.Request, err error) *davError {
 	if errors.As(err, &ours) {
 		return ours
 	}
+	if wentAway(err) {
+		if r.Context().Err() == nil {
+			h.log.WithError(err).WithField("path", r.URL.Path).Warn("storage is not there")
+		}
+		return &davError{status: http.StatusServiceUnavailable, message: "the storage is being restarted; try again"}
+	}
 	var theirs *microerrors.Error
 	if !errors.As(err, &theirs) {
 		if r.Context().Err() == nil {
@@ -86,22 +91,10 @@ func (h *handler) asDAV(r *http.Request, err error) *davError {
 		return &davError{status: http.StatusInternalServerError, message: "the request failed; the log of webdav says why"}
 	}
 	switch {
-	case wentAway(err):
-		return &davError{status: http.StatusServiceUnavailable, message: "the storage is being restarted; try again"}
 	case theirs.Code == http.StatusLocked:
 		return &davError{status: http.StatusLocked, message: theirs.Detail, precondition: "lock-token-submitted", href: escape(r.URL.Path)}
 	case theirs.Code < 400 || theirs.Code > 599:
 		return &davError{status: http.StatusInternalServerError, message: theirs.Detail}
 	}
 	return &davError{status: int(theirs.Code), message: theirs.Detail}
-}
-
-// wentAway tells whether a call did not reach storage, or storage ended during it. What
-// storage itself answers carries its name; the rest is go-micro's and gRPC's.
-func wentAway(err error) bool {
-	var theirs *microerrors.Error
-	if !errors.As(err, &theirs) || theirs.Id == storageName {
-		return false
-	}
-	return !errors.Is(err, context.Canceled)
 }

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
@@ -179,6 +180,6 @@ func do(t *testing.T, storage *fakeStorage, method, target, body string, header 
 	request = request.WithContext(token.NewContext(request.Context(), alice))
 	log, _ := test.NewNullLogger()
 	recorder := httptest.NewRecorder()
-	(&handler{storage: storage, log: logrus.NewEntry(log)}).ServeHTTP(recorder, request)
+	(&handler{storage: storage, patience: 100 * time.Millisecond, log: logrus.NewEntry(log)}).ServeHTTP(recorder, request)
 	return recorder
 }

@@ -3,9 +3,11 @@ package webdav
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"path"
 	"strings"
 	"time"
@@ -18,28 +20,41 @@ import (
 const inlineLimit = 256 << 10
 
 func get(w http.ResponseWriter, r *request) error {
-	opened, err := read(r, func(ctx context.Context) (*storageapi.OpenResponse, error) {
-		return r.handler.storage.Open(ctx, &storageapi.OpenRequest{Path: r.path, InlineLimit: inlineLimit})
-	})
+	found, err := read(r, r.open)
 	if err != nil {
 		return err
 	}
-	if opened.Entry.GetType() == storageapi.Type_TYPE_DIRECTORY {
+	if found.file != nil {
+		defer found.file.Close()
+	}
+	if found.entry.GetType() == storageapi.Type_TYPE_DIRECTORY {
 		return errFolder
 	}
-	if opened.IsInline {
-		serve(w, r, opened.Entry, bytes.NewReader(opened.Content))
-		return nil
-	}
-	ctx, cancel := r.call()
-	defer cancel()
-	file, err := r.handler.content.Fetch(ctx, opened.Ticket)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	serve(w, r, opened.Entry, file)
+	serve(w, r, found.entry, found.content)
 	return nil
+}
+
+// opened is a resource with its content, unless it is a folder.
+type opened struct {
+	entry   *storageapi.Entry
+	content io.ReadSeeker
+	file    *os.File // what content is, when it was handed over; to be closed
+}
+
+func (r *request) open(ctx context.Context) (opened, error) {
+	answer, err := r.handler.storage.Open(ctx, &storageapi.OpenRequest{Path: r.path, InlineLimit: inlineLimit})
+	if err != nil {
+		return opened{}, err
+	}
+	found := opened{entry: answer.Entry, content: bytes.NewReader(answer.Content)}
+	if answer.IsInline || answer.Entry.GetType() == storageapi.Type_TYPE_DIRECTORY {
+		return found, nil
+	}
+	if found.file, err = r.handler.content.Fetch(ctx, answer.Ticket); err != nil {
+		return opened{}, fmt.Errorf("%w: %w", errContentAway, err)
+	}
+	found.content = found.file
+	return found, nil
 }
 
 var errFolder = &davError{status: http.StatusMethodNotAllowed, message: "this is a folder: use a WebDAV client to look into it"}

@@ -21,9 +21,10 @@ const allowed = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, P
 
 // handler answers WebDAV requests whose token was verified.
 type handler struct {
-	storage storageapi.StorageService
-	content *descriptor.Client
-	log     *logrus.Entry
+	storage  storageapi.StorageService
+	content  *descriptor.Client
+	patience time.Duration // how long a read waits for a storage that is being replaced
+	log      *logrus.Entry
 }
 
 // request is one request with what is known of it.
@@ -83,22 +84,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // call returns a context for one call to storage.
 func (r *request) call() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), callTimeout)
-}
-
-// readAttempts is how often a read is tried: a call may be inside a storage that is
-// killed, and its repetition still reach the dying one.
-const readAttempts = 3
-
-// read makes a call that may be repeated, and repeats it when storage went away in the
-// middle: the replacement waits behind the same socket.
-func read[T any](r *request, call func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := r.call()
-	defer cancel()
-	result, err := call(ctx)
-	for attempt := 1; attempt < readAttempts && err != nil && wentAway(err) && ctx.Err() == nil; attempt++ {
-		result, err = call(ctx)
-	}
-	return result, err
 }
 
 func options(w http.ResponseWriter, _ *request) error {

@@ -136,7 +136,7 @@ func TestABodyThatIsTooShortIsNotWritten(t *testing.T) {
 
 func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
 	storage := aliceFiles()
-	storage.away = 1
+	storage.away = 3
 	if answer := do(t, storage, "GET", home+"/f.txt", ""); answer.Code != http.StatusOK {
 		t.Errorf("a read gets %d", answer.Code)
 	}
@@ -145,7 +145,7 @@ func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
 	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
 		t.Errorf("a write gets %d", answer.Code)
 	}
-	storage.away = 9
+	storage.away = 1 << 30
 	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("a read of a dead storage gets %d", answer.Code)
 	}

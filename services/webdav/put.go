@@ -120,7 +120,7 @@ func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
 	loan, err := r.handler.content.Borrow(ctx, begun.Ticket)
 	if err != nil {
 		r.abort(begun.UploadId)
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errContentAway, err)
 	}
 	defer loan.Abandon() // without effect after Return
 	size, checksums, err := r.receive(loan, u, int64(begun.LimitBytes))

@@ -55,9 +55,10 @@ func New(src *config.Source) (plugins.Service, error) {
 			content := descriptor.NewClient(src.Paths.Socket(storageName, contentSocket))
 			defer content.Close()
 			h := &handler{
-				storage: storageapi.NewStorageService(storageName, microservice.NewClient(directory)),
-				content: content,
-				log:     child.Log(),
+				storage:  storageapi.NewStorageService(storageName, microservice.NewClient(directory)),
+				content:  content,
+				patience: patience,
+				log:      child.Log(),
 			}
 			return microservice.ServeHTTP(ctx, child, "", token.Require(verifier, h))
 		},

@@ -1,0 +1,58 @@
+package webdav
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	microerrors "go-micro.dev/v4/errors"
+)
+
+// patience is how long a read waits for a storage that is being replaced.
+const patience = 5 * time.Second
+
+// The pause before a read is repeated. A killed process accepts connections for a moment
+// yet, and resets them.
+const (
+	firstPause = 5 * time.Millisecond
+	maxPause   = 200 * time.Millisecond
+)
+
+// errContentAway means that storage went away between the ticket and the descriptor.
+var errContentAway = errors.New("the content was not handed over")
+
+// read makes a call that may be repeated, and repeats it when storage went away in the
+// middle: the replacement waits behind the same sockets.
+func read[T any](r *request, call func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := r.call()
+	defer cancel()
+	result, err := call(ctx)
+	if err == nil || !wentAway(err) {
+		return result, err
+	}
+	expired := time.After(r.handler.patience)
+	for pause := firstPause; wentAway(err); pause = min(2*pause, maxPause) {
+		select {
+		case <-time.After(pause):
+			result, err = call(ctx)
+		case <-expired:
+			return result, err
+		case <-ctx.Done():
+			return result, err
+		}
+	}
+	return result, err
+}
+
+// wentAway tells whether a call did not reach storage, or storage ended during it. What
+// storage itself answers carries its name; the rest is go-micro's and gRPC's.
+func wentAway(err error) bool {
+	if errors.Is(err, errContentAway) {
+		return true
+	}
+	var theirs *microerrors.Error
+	if !errors.As(err, &theirs) || theirs.Id == storageName {
+		return false
+	}
+	return !errors.Is(err, context.Canceled)
+}
