@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -29,8 +30,9 @@ func (e *usageError) Error() string { return e.message }
 func exitCode(err error) int {
 	var usage *usageError
 	var essential *supervisor.EssentialError
+	var refused *client.Error
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &refused) && refused.Code == http.StatusNotFound: // no such service
 		return exitUsage
 	case errors.As(err, &essential):
 		return exitEssential

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -200,9 +202,28 @@ func newPassword(c *cli.Context) (string, error) {
 	return first, nil
 }
 
+// ask reads a line that is not shown. Ctrl-C gives the terminal back as it was.
 func ask(question string) (string, error) {
+	terminal := int(os.Stdin.Fd())
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", fmt.Errorf("ask for the password: %w", err)
+	}
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer func() {
+		signal.Stop(interrupts)
+		close(interrupts)
+	}()
+	go func() {
+		if _, interrupted := <-interrupts; interrupted {
+			_ = term.Restore(terminal, before) // the shell restores most of it, too
+			fmt.Fprintln(os.Stderr)
+			os.Exit(exitFailure)
+		}
+	}()
 	fmt.Fprint(os.Stderr, question)
-	answer, err := term.ReadPassword(int(os.Stdin.Fd()))
+	answer, err := term.ReadPassword(terminal)
 	fmt.Fprintln(os.Stderr)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)

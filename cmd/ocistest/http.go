@@ -27,7 +27,7 @@ func (s *Site) Do(method, path, body string, header ...string) (int, string) {
 	return status, answer
 }
 
-// Try is Do for requests that may fail.
+// Try is Do for requests that may fail. A header "Authorization" replaces admin's.
 func (s *Site) Try(client *http.Client, method, path, body string, header ...string) (int, string, error) {
 	request, err := http.NewRequest(method, s.URL(path), strings.NewReader(body))
 	if err != nil {

@@ -79,7 +79,14 @@ func (s *Site) Command(args ...string) *exec.Cmd {
 // Ocis runs a command to its end and returns what it printed and its exit code.
 func (s *Site) Ocis(args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
+	return s.OcisWith("", args...)
+}
+
+// OcisWith is Ocis with something on standard input.
+func (s *Site) OcisWith(input string, args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
 	command := s.Command(args...)
+	command.Stdin = strings.NewReader(input)
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)

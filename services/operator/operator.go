@@ -54,7 +54,7 @@ func local(src *config.Source, service string) client.Client {
 	directory.Apply(registry.Document{Writer: "local", Updated: time.Now(), Nodes: []plugins.Registration{{
 		Service: service, NodeID: service, Address: "unix:" + src.Paths.Socket(service, ""),
 	}}})
-	return microservice.NewClient(directory)
+	return microservice.NewClient(directory, microservice.FailFast())
 }
 
 // Probe asks a service for its health over one of its sockets. ctx bounds it.

@@ -20,9 +20,9 @@ const (
 )
 
 // NewClient returns a go-micro gRPC client that finds services in directory. It never
-// repeats a call by itself.
-func NewClient(directory *registry.Directory) client.Client {
-	return grpcclient.NewClient(
+// repeats a call by itself. The options are applied last.
+func NewClient(directory *registry.Directory, options ...client.Option) client.Client {
+	return grpcclient.NewClient(append([]client.Option{
 		client.Selector(registry.NewSelector(directory)),
 		client.Retries(0),
 		client.RequestTimeout(callTimeout),
@@ -34,8 +34,12 @@ func NewClient(directory *registry.Directory) client.Client {
 		// While a service is replaced its socket is held, so a call that has not left yet
 		// waits for the connection, as long as its deadline allows.
 		withCallOptions(grpc.WaitForReady(true)),
-	)
+	}, options...)...)
 }
+
+// FailFast makes calls fail at once where nobody listens, for commands: nobody will
+// begin to.
+func FailFast() client.Option { return withCallOptions(grpc.WaitForReady(false)) }
 
 // withCallOptions sets gRPC's options for all calls of a client.
 func withCallOptions(options ...grpc.CallOption) client.Option {

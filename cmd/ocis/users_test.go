@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/cmd/ocistest"
+)
+
+// logIn asks for the home of a user.
+func logIn(server *ocistest.Server, name, password string) int {
+	credential := "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
+	status, _ := server.Do("PROPFIND", home+"/", "", "Authorization", credential, "Depth", "0")
+	return status
+}
+
+func TestAccountsAreMadeListedChangedAndDeleted(t *testing.T) {
+	server := ocistest.Start(t)
+	const first, second = "a password of alice", "another password of alice"
+	must := func(input string, args ...string) string {
+		t.Helper()
+		stdout, stderr, code := server.OcisWith(input, args...)
+		if code != 0 {
+			t.Fatalf("ocis %s: %d %s", strings.Join(args, " "), code, stderr)
+		}
+		return stdout
+	}
+	refused := func(says, input string, args ...string) {
+		t.Helper()
+		_, stderr, code := server.OcisWith(input, args...)
+		if code != 1 || !strings.Contains(stderr, says) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("ocis %s: %d %s", strings.Join(args, " "), code, stderr)
+		}
+	}
+	if status := logIn(server, "alice", "a guess"); status != http.StatusUnauthorized {
+		t.Errorf("nobody's login gets %d", status)
+	}
+	must(first+"\n", "users", "create", "alice", "--password-stdin", "--display-name", "Alice A.", "--email", "alice@example.org")
+	if status := logIn(server, "alice", first); status != http.StatusMultiStatus {
+		t.Errorf("the login of a new user gets %d", status)
+	}
+	refused("alice", "x", "users", "create", "alice", "--password-stdin")
+	refused("password", "\n", "users", "create", "bob", "--password-stdin")
+	must(second, "users", "passwd", "alice", "--password-stdin")
+	if status := logIn(server, "alice", second); status != http.StatusMultiStatus {
+		t.Errorf("the login with a new password gets %d", status)
+	}
+
+	var listed []account
+	if err := json.Unmarshal([]byte(must("", "users", "list", "--json")), &listed); err != nil {
+		t.Fatal(err)
+	}
+	if len(listed) != 2 || listed[0].Username != "admin" || listed[1].Username != "alice" || listed[1].DisplayName != "Alice A." || listed[1].ID == "" {
+		t.Errorf("listed: %+v", listed)
+	}
+	for line := range strings.SplitSeq(must("", "users", "list"), "\n") {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+	must("", "users", "delete", "alice")
+	refused("alice", "", "users", "delete", "alice")
+	refused("nobody", first, "users", "passwd", "nobody", "--password-stdin")
+	if list := must("", "users", "list"); strings.Contains(list, "alice") {
+		t.Errorf("a deleted user is listed:\n%s", list)
+	}
+}
+
+func TestAccountsNeedAServerAndAPassword(t *testing.T) {
+	site := ocistest.NewSite(t)
+	if _, stderr, code := site.Ocis("init"); code != 0 {
+		t.Fatal(stderr)
+	}
+	_, stderr, code := site.Ocis("users", "list")
+	if code != 1 || !strings.Contains(stderr, "is `ocis server` running?") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("%d %s", code, stderr)
+	}
+	_, stderr, code = site.Ocis("users", "create", "alice")
+	if code != 2 || !strings.Contains(stderr, "--password-stdin") {
+		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+func TestAnUnknownServiceIsAMistakeOfTheCommandLine(t *testing.T) {
+	server := ocistest.Start(t)
+	for _, line := range []string{"status storge", "run storge", "kill storge", "restart storge", "crash storge", "logs storge"} {
+		_, stderr, code := server.Ocis(strings.Fields(line)...)
+		if code != 2 || !strings.Contains(stderr, `did you mean "storage"?`) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("ocis %s: %d %s", line, code, stderr)
+		}
+	}
+}
