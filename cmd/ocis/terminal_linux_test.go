@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,24 +47,95 @@ func TestAClosedTerminalStopsTheRuntimeInOrder(t *testing.T) {
 	}
 }
 
+func TestAPasswordIsNeverShown(t *testing.T) {
+	window, terminal := openTerminal(t)
+	command := onTerminal(t, terminal, "users", "create", "alice")
+	shown := expect(t, window, "Password: ")
+	fmt.Fprint(window, "rosebud\r")
+	shown += expect(t, window, "Once more: ")
+	fmt.Fprint(window, "rosebum\r")
+	shown += expect(t, window, "differ")
+	if strings.Contains(shown, "rose") {
+		t.Errorf("on the screen: %q", shown)
+	}
+	if err := command.Wait(); command.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestCtrlCAtThePromptGivesTheTerminalBack(t *testing.T) {
+	window, terminal := openTerminal(t)
+	command := onTerminal(t, terminal, "users", "passwd", "alice")
+	expect(t, window, "Password: ")
+	fmt.Fprint(window, "rose\x03")
+	if err := command.Wait(); command.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v", err)
+	}
+	settings, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if settings.Lflag&unix.ECHO == 0 {
+		t.Error("what is typed is not shown any more")
+	}
+}
+
+// onTerminal starts a command whose terminal it is.
+func onTerminal(t *testing.T, terminal *os.File, args ...string) *exec.Cmd {
+	t.Helper()
+	command := ocistest.NewSite(t).Command(args...)
+	command.Stdin, command.Stdout, command.Stderr = terminal, terminal, terminal
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return command
+}
+
+// expect reads what is shown until it contains text.
+func expect(t *testing.T, window *os.File, text string) string {
+	t.Helper()
+	if err := window.SetReadDeadline(time.Now().Add(ocistest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	var shown []byte
+	for buffer := make([]byte, 256); !bytes.Contains(shown, []byte(text)); {
+		n, err := window.Read(buffer)
+		if err != nil {
+			t.Fatalf("%v after %q", err, shown)
+		}
+		shown = append(shown, buffer[:n]...)
+	}
+	return string(shown)
+}
+
 // openTerminal returns both ends of a new terminal, pty(7).
 func openTerminal(t *testing.T) (window, terminal *os.File) {
 	t.Helper()
-	window, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	window, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Skipf("this machine has no terminals: %v", err)
 	}
 	t.Cleanup(func() { window.Close() })
-	if err := unix.IoctlSetPointerInt(int(window.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+	raw, err := window.SyscallConn() // unlike Fd it leaves the deadlines working
+	if err != nil {
 		t.Fatal(err)
 	}
-	number, err := unix.IoctlGetInt(int(window.Fd()), unix.TIOCGPTN)
-	if err != nil {
+	var number int
+	var numberErr error
+	err = raw.Control(func(fd uintptr) {
+		numberErr = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0)
+		if numberErr == nil {
+			number, numberErr = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		}
+	})
+	if err := errors.Join(err, numberErr); err != nil {
 		t.Fatal(err)
 	}
 	terminal, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { terminal.Close() })
 	return window, terminal
 }

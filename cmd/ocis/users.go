@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -188,45 +186,32 @@ func newPassword(c *cli.Context) (string, error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return "", &usageError{"there is no terminal to ask for the password: use --password-stdin"}
 	}
-	first, err := ask("Password: ")
-	if err != nil {
-		return "", err
-	}
-	again, err := ask("Once more: ")
-	if err != nil {
-		return "", err
-	}
-	if first != again {
+	first, again, err := askTwice(int(os.Stdin.Fd()))
+	switch {
+	case errors.Is(err, io.EOF): // Ctrl-C is a character now
+		return "", errors.New("no password was given: nothing was changed")
+	case err != nil:
+		return "", fmt.Errorf("ask for the password: %w", err)
+	case first != again:
 		return "", errors.New("the two passwords differ: try again")
 	}
 	return first, nil
 }
 
-// ask reads a line that is not shown. Ctrl-C gives the terminal back as it was.
-func ask(question string) (string, error) {
-	terminal := int(os.Stdin.Fd())
-	before, err := term.GetState(terminal)
+// askTwice asks on the terminal for a password and its repetition. Nothing is shown from
+// before the first question on, so that an answer in advance is not either.
+func askTwice(terminal int) (first, again string, err error) {
+	before, err := term.MakeRaw(terminal)
 	if err != nil {
-		return "", fmt.Errorf("ask for the password: %w", err)
+		return "", "", err
 	}
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer func() {
-		signal.Stop(interrupts)
-		close(interrupts)
-	}()
-	go func() {
-		if _, interrupted := <-interrupts; interrupted {
-			_ = term.Restore(terminal, before) // the shell restores most of it, too
-			fmt.Fprintln(os.Stderr)
-			os.Exit(exitFailure)
-		}
-	}()
-	fmt.Fprint(os.Stderr, question)
-	answer, err := term.ReadPassword(terminal)
-	fmt.Fprintln(os.Stderr)
-	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+	defer func() { err = errors.Join(err, term.Restore(terminal, before)) }()
+	dialog := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{os.Stdin, os.Stderr}, "")
+	if first, err = dialog.ReadPassword("Password: "); err == nil {
+		again, err = dialog.ReadPassword("Once more: ")
 	}
-	return string(answer), nil
+	return first, again, err
 }
