@@ -139,8 +139,8 @@ func openDoors(src *config.Source, log *logrus.Logger, sup *supervisor.Superviso
 		return nil, errors.Join(err, api.Close())
 	}
 	return func() {
-		conn.Close()
 		announcer.Reset()
+		conn.Close()
 		if err := api.Close(); err != nil {
 			log.WithError(err).Warn("the control API did not close cleanly")
 		}
