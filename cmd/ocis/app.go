@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 
@@ -40,7 +41,13 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
+// helpWidth is where help texts are wrapped.
+const helpWidth = 80
+
 func newApp() *cli.App {
+	cli.HelpPrinter = func(out io.Writer, template string, data any) {
+		cli.HelpPrinterCustom(out, template, data, map[string]any{"wrapAt": func() int { return helpWidth }})
+	}
 	app := &cli.App{
 		Name:                 "ocis",
 		Usage:                "a file cloud whose services are supervised processes",

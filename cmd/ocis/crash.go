@@ -9,10 +9,10 @@ import (
 )
 
 func crashCommand() *cli.Command {
-	signalFlag := &cli.StringFlag{Name: "signal", Value: "SIGKILL", Usage: "what to hit it with: SIGKILL, SIGSTOP, SIGSEGV, SIGTERM, …"}
+	signalFlag := &cli.StringFlag{Name: "signal", Value: "SIGKILL", Usage: "what to hit it with, such as SIGSTOP"}
 	return controlCommand(&cli.Command{
 		Name:        "crash",
-		Usage:       "hit a service's process with a signal, and let the supervisor do its job",
+		Usage:       "hit a service's process with a signal and see what happens",
 		Description: "Returns at once; `ocis events -f` shows the recovery.",
 		Flags:       []cli.Flag{signalFlag},
 	}, func(ctx context.Context, c *cli.Context, runtime *client.Client, name string) (client.Service, error) {

@@ -13,8 +13,8 @@ import (
 
 func logsCommand() *cli.Command {
 	follow := &cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what comes, until Ctrl-C"}
-	since := &cli.DurationFlag{Name: "since", Usage: "only lines not older than this, such as 10m"}
-	lines := &cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "at most so many lines of each service (default: all)"}
+	since := &cli.DurationFlag{Name: "since", Usage: "only lines not older, such as 10m", DefaultText: "any age"}
+	lines := &cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "the newest of each service", DefaultText: "all"}
 	return &cli.Command{
 		Name:         "logs",
 		Usage:        "show what the services say, the oldest line first",

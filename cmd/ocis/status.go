@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,7 +13,7 @@ import (
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "status",
-		Usage:        "show one service in full: sockets, needs, last exits, recent log lines",
+		Usage:        "show one service in full: needs, sockets, last exits, log lines",
 		ArgsUsage:    "SERVICE",
 		Flags:        []cli.Flag{jsonFlag},
 		BashComplete: completeServices,
@@ -104,7 +103,7 @@ func printExits(c *cli.Context, exits []client.Exit) {
 			fmt.Fprintf(out, "  and %d more (--json shows them)\n", len(exits)-n)
 			break
 		}
-		fmt.Fprintf(out, "  %s  process %d after %s: %s; %s\n", exit.At.Local().Format(time.DateTime), exit.Pid,
+		fmt.Fprintf(out, "  %s  pid %d after %s: %s; %s\n", exit.At.Local().Format("Jan _2 15:04:05"), exit.Pid,
 			print.Duration(seconds(exit.UptimeSeconds)), exit.Message, exit.Decision)
 	}
 	if last := exits[0]; !last.Expected && len(last.LastLines) > 0 {

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/owncloud/ocis-runtime/cmd/ocistest"
+)
+
+func TestEveryServiceIsHealthyFromOutside(t *testing.T) {
+	server := ocistest.Start(t)
+	for _, b := range family {
+		if stdout, stderr, code := server.Ocis(b.name, "health"); code != 0 || !strings.Contains(stdout, b.name+" is healthy") {
+			t.Errorf("%s: %d %s%s", b.name, code, stdout, stderr)
+		}
+	}
+	if _, stderr, code := server.Ocis("kill", "web"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if _, stderr, code := server.Ocis("web", "health"); code != 1 || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("a service that does not run: %d %s", code, stderr)
+	}
+}
+
+func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
+	server := ocistest.Start(t)
+	server.KillHard("web") // something to tell
+	lines := []string{"list", "tree", "events", "doctor", "users list", "version", "--help"}
+	for _, b := range family {
+		lines = append(lines, "status "+b.name, b.name+" --help")
+	}
+	for _, command := range newApp().Commands {
+		lines = append(lines, command.Name+" --help")
+	}
+	for _, line := range lines {
+		stdout, stderr, code := server.Ocis(strings.Fields(line)...)
+		if line != "doctor" && code != 0 { // a runtime is there: doctor may object
+			t.Errorf("ocis %s: %d %s", line, code, stderr)
+		}
+		for shown := range strings.SplitSeq(stdout, "\n") {
+			if isData := strings.HasPrefix(strings.TrimSpace(shown), "{"); !isData && utf8.RuneCountInString(shown) > 80 {
+				t.Errorf("ocis %s: %d columns: %s", line, utf8.RuneCountInString(shown), shown)
+			}
+		}
+		if strings.Contains(stdout+stderr, "\x1b") {
+			t.Errorf("ocis %s paints in a pipe", line)
+		}
+	}
+}
+
+func TestJSONIsJSON(t *testing.T) {
+	server := ocistest.Start(t)
+	for _, line := range []string{
+		"list --json", "status web --json", "tree --json", "events --json", "doctor --json", "users list --json", "version --json",
+		"restart web --json", "kill web --json", "run web --json", "crash web --json",
+	} {
+		stdout, stderr, _ := server.Ocis(strings.Fields(line)...)
+		decoder := json.NewDecoder(strings.NewReader(stdout))
+		for {
+			var object any
+			err := decoder.Decode(&object)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Errorf("ocis %s: %v in %s%s", line, err, stdout, stderr)
+				break
+			}
+		}
+		if stdout == "" {
+			t.Errorf("ocis %s prints nothing; %s", line, stderr)
+		}
+	}
+}
+
+func TestTheRowsOfTheListAreAContract(t *testing.T) {
+	server := ocistest.Start(t)
+	server.KillHard("web")
+	stdout, _, _ := server.Ocis("list", "--json")
+	var rows []map[string]any
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != len(family) {
+		t.Errorf("%d rows", len(rows))
+	}
+	for _, row := range rows {
+		for _, name := range []string{
+			"service", "instance", "status", "pid", "restarts", "uptime_seconds", "isolated", "node", "rss_bytes", "cpu_seconds", "last_exit",
+		} {
+			if _, ok := row[name]; !ok {
+				t.Errorf("%s has no %s", row["service"], name)
+			}
+		}
+		if row["service"] != "web" {
+			continue
+		}
+		exit, _ := row["last_exit"].(map[string]any)
+		if exit["signal"] != "SIGKILL" || exit["code"] != -1.0 || row["restarts"] != 1.0 {
+			t.Errorf("after a kill: %+v", row)
+		}
+	}
+}
+
+func TestDoctorFindsNothingWrongBeforeAStartAndNamesARuntimeThatRuns(t *testing.T) {
+	site := ocistest.NewSite(t)
+	if _, stderr, code := site.Ocis("init"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if stdout, stderr, code := site.Ocis("doctor"); code != 0 {
+		t.Errorf("before a start: %d %s%s", code, stdout, stderr)
+	}
+	server := site.Start()
+	stdout, _, code := site.Ocis("doctor", "--json")
+	var findings []struct{ Check, Verdict, Found, Remedy string }
+	if err := json.Unmarshal([]byte(stdout), &findings); err != nil {
+		t.Fatal(err)
+	}
+	names := func(found string) bool { return strings.Contains(found, "process "+strconv.Itoa(server.Pid())) }
+	if code != 1 || !slices.ContainsFunc(findings, func(f struct{ Check, Verdict, Found, Remedy string }) bool { return names(f.Found) }) {
+		t.Errorf("while process %d runs: %d %s", server.Pid(), code, stdout)
+	}
+}
