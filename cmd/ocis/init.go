@@ -34,7 +34,7 @@ func initCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.Writer, "wrote %s\nuser admin, password %s\n", made.file, made.password)
+			fmt.Fprintf(c.App.Writer, "wrote %s\nuser admin, password %s\n", made.file, made.shownPassword())
 			return nil
 		},
 	}
@@ -43,7 +43,17 @@ func initCommand() *cli.Command {
 // firstStart is what the first start made.
 type firstStart struct {
 	password string
+	given    bool // by IDM_ADMIN_PASSWORD, instead of generated
 	file     string
+}
+
+// shownPassword is what people see of the password. One that they chose is theirs to
+// keep: output ends in journals.
+func (f *firstStart) shownPassword() string {
+	if f.given {
+		return "as in IDM_ADMIN_PASSWORD"
+	}
+	return f.password + "   (generated; shown only now)"
 }
 
 // initWhenMissing writes ocis.yaml if there is none; nil: there was one.
@@ -87,7 +97,8 @@ func writeConfig(paths config.Paths) (*firstStart, error) {
 	}
 	content.NATS.User, content.NATS.Password = "ocis", rand.Text()
 	content.Users.AdminPassword = os.Getenv("IDM_ADMIN_PASSWORD")
-	if content.Users.AdminPassword == "" {
+	given := content.Users.AdminPassword != ""
+	if !given {
 		content.Users.AdminPassword = rand.Text()
 	}
 	body, err := yaml.Marshal(content)
@@ -97,5 +108,5 @@ func writeConfig(paths config.Paths) (*firstStart, error) {
 	if err := config.Create(paths, append([]byte(configHeader), body...)); err != nil {
 		return nil, err
 	}
-	return &firstStart{password: content.Users.AdminPassword, file: paths.File()}, nil
+	return &firstStart{password: content.Users.AdminPassword, given: given, file: paths.File()}, nil
 }

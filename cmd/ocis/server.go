@@ -205,7 +205,7 @@ func notifySystemd(sup *supervisor.Supervisor, ended <-chan struct{}) {
 func greet(out io.Writer, url string, made *firstStart) {
 	fmt.Fprintf(out, "\n  %-9s %s\n  %-9s %s\n", "URL", url, "user", "admin")
 	if made != nil {
-		fmt.Fprintf(out, "  %-9s %s   (generated; shown only now)\n  %-9s %s\n", "password", made.password, "settings", made.file)
+		fmt.Fprintf(out, "  %-9s %s\n  %-9s %s\n", "password", made.shownPassword(), "settings", made.file)
 	}
 	fmt.Fprintln(out)
 }

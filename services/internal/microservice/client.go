@@ -6,6 +6,7 @@ import (
 	grpcclient "github.com/go-micro/plugins/v4/client/grpc"
 	"go-micro.dev/v4/client"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
@@ -18,6 +19,14 @@ const (
 	poolSize    = 32
 	poolStreams = 100
 )
+
+// reconnect is how a broken connection is made anew. gRPC's own pause begins at a second
+// and grows to two minutes, for networks; here a dying process takes a connection with
+// it, and its replacement waits behind the same socket a moment later.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 5 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 200 * time.Millisecond},
+	MinConnectTimeout: 5 * time.Second,
+}
 
 // NewClient returns a go-micro gRPC client that finds services in directory. It never
 // repeats a call by itself. The options are applied last.
@@ -34,6 +43,7 @@ func NewClient(directory *registry.Directory, options ...client.Option) client.C
 		// While a service is replaced its socket is held, so a call that has not left yet
 		// waits for the connection, as long as its deadline allows.
 		withCallOptions(grpc.WaitForReady(true)),
+		func(o *client.Options) { grpcclient.DialOptions(grpc.WithConnectParams(reconnect))(&o.CallOptions) },
 	}, options...)...)
 }
 

@@ -39,14 +39,14 @@ type Forwarder struct {
 	turn      atomic.Uint32
 
 	mu         sync.RWMutex
-	transports map[string]*http.Transport // by address; the sockets of a machine are few and stay
+	transports map[target]*http.Transport // the sockets of a machine are few and stay
 }
 
 // NewForwarder returns a forwarder that finds instances in directory. For as long as
 // patience a request waits for an instance to appear, or to be replaced after its
 // connection broke.
 func NewForwarder(directory *registry.Directory, patience time.Duration) *Forwarder {
-	return &Forwarder{directory: directory, patience: patience, transports: make(map[string]*http.Transport)}
+	return &Forwarder{directory: directory, patience: patience, transports: make(map[target]*http.Transport)}
 }
 
 // Close closes the kept connections.
@@ -119,7 +119,7 @@ func (f *Forwarder) pick(ctx context.Context, service string, firstFailure time.
 func (f *Forwarder) attempt(out *http.Request, address string, content *Content, follow *sending) (*http.Response, failure, error) {
 	streaming := content.attach(out)
 	follow.begin()
-	response, err := f.transport(address).RoundTrip(out)
+	response, err := f.transport(target{address: address, safe: isSafe(out.Method)}).RoundTrip(out)
 	if err == nil {
 		if streaming != nil && !content.atEnd() {
 			err = holdAnswer(response)
@@ -160,19 +160,19 @@ func holdAnswer(response *http.Response) error {
 	return nil
 }
 
-func (f *Forwarder) transport(address string) *http.Transport {
+func (f *Forwarder) transport(to target) *http.Transport {
 	f.mu.RLock()
-	transport := f.transports[address]
+	transport := f.transports[to]
 	f.mu.RUnlock()
 	if transport != nil {
 		return transport
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.transports[address] == nil {
-		f.transports[address] = newTransport(address)
+	if f.transports[to] == nil {
+		f.transports[to] = newTransport(to)
 	}
-	return f.transports[address]
+	return f.transports[to]
 }
 
 // explain says why there will be no answer.

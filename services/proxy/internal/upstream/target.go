@@ -16,9 +16,11 @@ import (
 
 const (
 	dialTimeout = 5 * time.Second
-	// answerTimeout begins when the whole request was sent. It is for work that takes
-	// long, such as copying a large tree; a hung instance is replaced much earlier.
-	answerTimeout = 5 * time.Minute
+	// The time for an answer begins when the whole request was sent. Work may take long,
+	// such as copying a large tree; reading may not. A hung instance is replaced much
+	// earlier.
+	workTimeout = 5 * time.Minute
+	readTimeout = time.Minute
 	// continueTimeout is for an instance that does not know "Expect: 100-continue".
 	continueTimeout = 30 * time.Second
 	idleFor         = 90 * time.Second
@@ -27,9 +29,22 @@ const (
 	bufferBytes     = 16 << 10
 )
 
-// newTransport returns the kept connections to one address: "unix:/path" or host:port.
-func newTransport(address string) *http.Transport {
-	network := "tcp"
+// target is whom requests are sent to.
+type target struct {
+	address string // "unix:/path" or host:port
+	safe    bool   // requests that change nothing
+}
+
+func (t target) answerTimeout() time.Duration {
+	if t.safe {
+		return readTimeout
+	}
+	return workTimeout
+}
+
+// newTransport returns the kept connections to a target.
+func newTransport(t target) *http.Transport {
+	network, address := "tcp", t.address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
 	}
@@ -45,7 +60,7 @@ func newTransport(address string) *http.Transport {
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    maxIdle,
 		IdleConnTimeout:        idleFor,
-		ResponseHeaderTimeout:  answerTimeout,
+		ResponseHeaderTimeout:  t.answerTimeout(),
 		ExpectContinueTimeout:  continueTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		ReadBufferSize:         bufferBytes,
