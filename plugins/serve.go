@@ -65,21 +65,31 @@ func restoreStdio(stdout, stderr *os.File) func() {
 	}
 }
 
-// notifyTerminate calls drain on the first SIGTERM. The returned function ends that.
+// notifyTerminate calls drain on the first SIGTERM; later ones have no effect. The
+// returned function ends that.
 func notifyTerminate(drain func()) (stop func()) {
 	signals := make(chan os.Signal, 1)
-	done := make(chan struct{})
 	signal.Notify(signals, syscall.SIGTERM)
+	stopFollowing := onFirst(signals, drain)
+	return func() {
+		signal.Stop(signals)
+		stopFollowing()
+	}
+}
+
+// onFirst calls do when the first signal comes. The returned function ends that, and
+// waits for do if it was called.
+func onFirst(signals <-chan os.Signal, do func()) (stop func()) {
+	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		select {
 		case <-signals:
-			drain()
+			do()
 		case <-done:
 		}
 	})
 	return func() {
-		signal.Stop(signals)
 		close(done)
 		wg.Wait()
 	}
@@ -87,9 +97,15 @@ func notifyTerminate(drain func()) (stop func()) {
 
 // serveForeground runs s without a supervisor. A second signal ends it at once.
 func serveForeground(s Service) int {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	context.AfterFunc(ctx, cancel) // the next signal has its default effect
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	stop := onFirst(signals, func() {
+		signal.Stop(signals) // before anybody hears of the first: the next has its default effect
+		cancel()
+	})
+	defer stop()
 	child := newChild(s, Launch{Instance: s.Name + "-1"}, false, map[string]net.Listener{})
 	err := s.Run(ctx, child)
 	if err != nil {
