@@ -59,14 +59,29 @@ func (n *service) start(log *logrus.Entry) (*server.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the NATS server: %w", err)
 	}
-	srv.SetLogger(natsLogger{log}, log.Logger.IsLevelEnabled(logrus.DebugLevel), false)
+	lines := natsLogger{log: log, fatal: make(chan string, 1)}
+	srv.SetLogger(lines, log.Logger.IsLevelEnabled(logrus.DebugLevel), false)
 	srv.Start()
-	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+	if err := started(srv, lines.fatal); err != nil {
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		return nil, fmt.Errorf("the NATS server did not start on %s", n.store)
+		return nil, fmt.Errorf("start the NATS server on %s: %w", n.store, err)
 	}
 	return srv, nil
+}
+
+// started tells whether a server that was started serves. When it cannot, it says so in
+// its log only, during Start, and stays as it is.
+func started(srv *server.Server, fatal <-chan string) error {
+	select {
+	case why := <-fatal:
+		return errors.New(why)
+	default:
+	}
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		return fmt.Errorf("not ready after %s", startTimeout)
+	}
+	return nil
 }
 
 // health asks the server whether its streams work.
@@ -84,12 +99,20 @@ func (n *service) health(context.Context) error {
 // natsLogger sends the server's lines to the service's log. Its notices are
 // housekeeping, so they become debug lines.
 type natsLogger struct {
-	log *logrus.Entry
+	log   *logrus.Entry
+	fatal chan string // the first thing that it cannot go on with
 }
 
 func (l natsLogger) Noticef(format string, v ...any) { l.log.Debugf(format, v...) }
 func (l natsLogger) Warnf(format string, v ...any)   { l.log.Warnf(format, v...) }
-func (l natsLogger) Fatalf(format string, v ...any)  { l.log.Errorf(format, v...) }
 func (l natsLogger) Errorf(format string, v ...any)  { l.log.Errorf(format, v...) }
 func (l natsLogger) Debugf(format string, v ...any)  { l.log.Tracef(format, v...) }
 func (l natsLogger) Tracef(format string, v ...any)  { l.log.Tracef(format, v...) }
+
+func (l natsLogger) Fatalf(format string, v ...any) {
+	l.log.Errorf(format, v...)
+	select {
+	case l.fatal <- fmt.Sprintf(format, v...):
+	default:
+	}
+}
