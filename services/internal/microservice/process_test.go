@@ -1,0 +1,254 @@
+package microservice
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go-micro.dev/v4/client"
+	"go-micro.dev/v4/server"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
+)
+
+// The test binary is a service in the foreground: of which kind, and on which socket.
+const (
+	envKind   = "MICROSERVICE_TEST_KIND"
+	envSocket = "MICROSERVICE_TEST_SOCKET"
+	envSick   = "MICROSERVICE_TEST_SICK"
+)
+
+func TestMain(m *testing.M) {
+	kind := os.Getenv(envKind)
+	if kind == "" {
+		os.Exit(m.Run())
+	}
+	plugins.Serve(plugins.Service{
+		Declaration: plugins.Declaration{
+			Name: kind, Version: "1.0.0", StopGrace: patience,
+			Sockets: []plugins.Socket{{Network: "unix", Address: os.Getenv(envSocket)}},
+		},
+		Run: func(ctx context.Context, child *plugins.Child) error {
+			if kind == "http" {
+				return ServeHTTP(ctx, child, "", http.HandlerFunc(answer))
+			}
+			return ServeGRPC(ctx, child, "", func(server.Server) error { return nil })
+		},
+		Health: func(context.Context) error {
+			if os.Getenv(envSick) != "" {
+				return errors.New("not well")
+			}
+			return nil
+		},
+	})
+}
+
+// answer says on stdout that a request is here, and answers when it is told to.
+func answer(w http.ResponseWriter, _ *http.Request) {
+	fmt.Println("asked")
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+	fmt.Fprint(w, "whole answer")
+}
+
+const patience = 30 * time.Second
+
+// service is a running process.
+type service struct {
+	*exec.Cmd
+	t      *testing.T
+	socket string
+	lines  *bufio.Scanner
+	tell   io.Writer
+}
+
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "micro") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "s.sock")
+}
+
+func start(t *testing.T, kind, socket string, environ ...string) service {
+	t.Helper()
+	s := service{Cmd: exec.Command(os.Args[0]), t: t, socket: socket}
+	s.Env = append(append(os.Environ(), envKind+"="+kind, envSocket+"="+socket, "GORACE=atexit_sleep_ms=0"), environ...)
+	stdout, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin, err := s.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lines, s.tell = bufio.NewScanner(stdout), stdin
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Process.Kill(); _ = s.Wait() })
+	return s
+}
+
+func (s service) end(signal syscall.Signal) int {
+	s.t.Helper()
+	if err := s.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.exitCode()
+}
+
+func (s service) exitCode() int {
+	s.t.Helper()
+	var exit *exec.ExitError
+	if err := s.Wait(); err != nil && !errors.As(err, &exit) {
+		s.t.Fatal(err)
+	}
+	return s.ProcessState.ExitCode()
+}
+
+// healthOf asks a gRPC service through a client that finds it in a directory.
+func healthOf(t *testing.T, c client.Client, socket string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return CheckHealth(ctx, c, "grpc", "unix:"+socket)
+}
+
+func TestACallWaitsForAServiceThatIsBeingStarted(t *testing.T) {
+	socket := socketPath(t)
+	c := NewClient(registry.NewDirectory())
+	answered := make(chan error, 1)
+	go func() { answered <- healthOf(t, c, socket) }()
+	start(t, "grpc", socket)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAClientFindsTheReplacementOfAKilledService(t *testing.T) {
+	socket := socketPath(t)
+	c := NewClient(registry.NewDirectory())
+	for range 3 {
+		s := start(t, "grpc", socket)
+		if err := healthOf(t, c, socket); err != nil {
+			t.Fatal(err)
+		}
+		s.end(syscall.SIGKILL)
+	}
+}
+
+func TestACommandFailsAtOnceWhenNobodyListens(t *testing.T) {
+	c := NewClient(registry.NewDirectory(), FailFast())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := CheckHealth(ctx, c, "grpc", "unix:"+socketPath(t)); err == nil || ctx.Err() != nil {
+		t.Errorf("got %v, context %v", err, ctx.Err())
+	}
+}
+
+func TestAGRPCServiceTellsItsOwnHealth(t *testing.T) {
+	socket := socketPath(t)
+	start(t, "grpc", socket, envSick+"=1")
+	if err := healthOf(t, NewClient(registry.NewDirectory()), socket); err == nil || !strings.Contains(err.Error(), "not well") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAGRPCServiceDrains(t *testing.T) {
+	socket := socketPath(t)
+	s := start(t, "grpc", socket)
+	if err := healthOf(t, NewClient(registry.NewDirectory()), socket); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.end(syscall.SIGTERM); code != plugins.ExitDrained {
+		t.Errorf("it ended with code %d", code)
+	}
+}
+
+// browser talks HTTP over a unix socket; it waits until somebody listens there.
+func browser(t *testing.T, socket string) *http.Client {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		for {
+			conn, err := net.Dial("unix", socket)
+			if err == nil || ctx.Err() != nil {
+				return conn, err
+			}
+		}
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: patience}
+}
+
+func get(c *http.Client, path string) (int, string, error) {
+	response, err := c.Get("http://service" + path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), err
+}
+
+func TestAnHTTPServiceTellsItsOwnHealth(t *testing.T) {
+	for sick, want := range map[string]int{"": http.StatusOK, "1": http.StatusServiceUnavailable} {
+		socket := socketPath(t)
+		start(t, "http", socket, envSick+"="+sick)
+		if status, body, err := get(browser(t, socket), HealthPath); err != nil || status != want {
+			t.Errorf("sick %q: %d %s %v", sick, status, body, err)
+		}
+	}
+}
+
+func TestAnHTTPServiceFinishesWhatItHasBeforeItEnds(t *testing.T) {
+	s := start(t, "http", socketPath(t))
+	type reply struct {
+		body string
+		err  error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		_, body, err := get(browser(t, s.socket), "/")
+		replies <- reply{body, err}
+	}()
+	if !s.lines.Scan() || s.lines.Text() != "asked" {
+		t.Fatalf("it says %q", s.lines.Text())
+	}
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	// It drains once it takes no connections any more.
+	for expired := time.Now().Add(patience); ; {
+		conn, err := net.Dial("unix", s.socket)
+		if err != nil {
+			break
+		}
+		conn.Close()
+		if time.Now().After(expired) {
+			t.Fatal("it does not stop accepting")
+		}
+	}
+	if _, err := fmt.Fprintln(s.tell, "go on"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-replies; got.err != nil || got.body != "whole answer" {
+		t.Errorf("%q %v", got.body, got.err)
+	}
+	if code := s.exitCode(); code != plugins.ExitDrained {
+		t.Errorf("it ended with code %d", code)
+	}
+}
