@@ -1,0 +1,237 @@
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+const patience = 30 * time.Second
+
+// TestMain lets the test binary be the child: as "child BEHAVIOUR".
+func TestMain(m *testing.M) {
+	if os.Args[0] == "child" {
+		behave(os.Args[1])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func behave(behaviour string) {
+	fmt.Fprintln(os.Stderr, "on stderr")
+	switch behaviour {
+	case "prints garbage":
+		fmt.Println("good morning")
+		select {}
+	case "says nothing":
+		select {}
+	case "exits":
+		os.Exit(4)
+	case "ignores SIGTERM":
+		signal.Ignore(syscall.SIGTERM)
+	}
+	plugins.Serve(plugins.Service{
+		Declaration: plugins.Declaration{Name: "a", StopGrace: patience},
+		Run: func(ctx context.Context, child *plugins.Child) error {
+			if behaviour == "ignores SIGTERM" {
+				signal.Ignore(syscall.SIGTERM) // again: Serve listens for it
+			}
+			fmt.Println("on stdout")
+			child.Ready(plugins.Registration{Service: "a", Address: "unix:/a"})
+			<-ctx.Done()
+			if behaviour != "drains" {
+				select {}
+			}
+			return nil
+		},
+		Health: func(context.Context) error {
+			if behaviour == "feels ill" {
+				return errors.New("ill")
+			}
+			return nil
+		},
+	})
+}
+
+type started struct {
+	*Child
+	t   *testing.T
+	log string
+}
+
+func start(t *testing.T, behaviour string, change ...func(*Spec)) started {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "child") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	spec := Spec{
+		Service: "a", Instance: "a-1", Incarnation: "x",
+		Path: path, Args: []string{"child", behaviour}, Environ: []string{"GORACE=atexit_sleep_ms=0"},
+		Log: log, ControlDir: dir, StartTimeout: patience,
+	}
+	for _, change := range change {
+		change(&spec)
+	}
+	c, err := Start(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := started{Child: c, t: t, log: log.Name()}
+	t.Cleanup(func() {
+		c.Kill()
+		s.end()
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+	return s
+}
+
+func (s started) awaitReady() ([]plugins.Registration, error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	return s.WaitReady(ctx)
+}
+
+func (s started) mustBeReady() {
+	s.t.Helper()
+	if _, err := s.awaitReady(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s started) end() process.Exit {
+	s.t.Helper()
+	select {
+	case <-s.Done():
+		return s.Wait()
+	case <-time.After(patience):
+		s.t.Fatal("it does not end")
+		return process.Exit{}
+	}
+}
+
+func TestAReadyChildNamesItsNodesAndLogsBothStreams(t *testing.T) {
+	c := start(t, "drains")
+	nodes, err := c.awaitReady()
+	if err != nil || len(nodes) != 1 || nodes[0].Address != "unix:/a" {
+		t.Errorf("%v %v", nodes, err)
+	}
+	c.Stop(t.Context(), patience)
+	c.end()
+	log, err := os.ReadFile(c.log)
+	if err != nil || !strings.Contains(string(log), "on stderr") || !strings.Contains(string(log), "on stdout") {
+		t.Errorf("its log: %q %v", log, err)
+	}
+}
+
+func TestStopGoesOnlyAsFarAsItMust(t *testing.T) {
+	for behaviour, test := range map[string]struct {
+		grace time.Duration
+		want  process.Exit
+	}{
+		"drains": {patience, process.Exit{Code: plugins.ExitDrained}},
+		// It has its own deadline, the grace, after which it gives up by itself.
+		"lingers": {time.Millisecond, process.Exit{Code: plugins.ExitLate}},
+	} {
+		t.Run(behaviour, func(t *testing.T) {
+			c := start(t, behaviour)
+			c.mustBeReady()
+			c.Stop(t.Context(), test.grace)
+			if got := c.end(); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestStopEndsAChildThatNeverShookHands(t *testing.T) {
+	c := start(t, "says nothing")
+	c.Stop(t.Context(), patience)
+	if got := c.end(); got.Signal != syscall.SIGTERM {
+		t.Errorf("it %s", got)
+	}
+}
+
+func TestStopKillsAStoppedProcessThatIgnoresSIGTERM(t *testing.T) {
+	c := start(t, "ignores SIGTERM")
+	c.mustBeReady()
+	if err := c.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	// It wakes up from SIGCONT, and may use the moment before SIGKILL to give up by itself.
+	c.Stop(t.Context(), time.Millisecond)
+	if got := c.end(); got.Signal != syscall.SIGKILL && got.Code != plugins.ExitLate {
+		t.Errorf("it %s", got)
+	}
+}
+
+func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
+	shortly := func(s *Spec) { s.StartTimeout = 200 * time.Millisecond }
+	for behaviour, test := range map[string]struct {
+		change func(*Spec)
+		want   string
+	}{
+		"prints garbage": {func(*Spec) {}, "no handshake"},
+		"says nothing":   {shortly, "timeout"},
+		"exits":          {func(*Spec) {}, ""},
+		"drains":         {func(s *Spec) { s.Service = "b" }, "it says that it is a"},
+	} {
+		t.Run(behaviour, func(t *testing.T) {
+			_, err := start(t, behaviour, test.change).awaitReady()
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q", err)
+			}
+		})
+	}
+}
+
+func TestHealthTellsABadAnswerFromNone(t *testing.T) {
+	c := start(t, "feels ill")
+	c.mustBeReady()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if reply, err := c.Health(ctx); err != nil || reply.Healthy || reply.Message != "ill" {
+		t.Errorf("%+v %v", reply, err)
+	}
+	if err := c.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if reply, err := c.Health(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a stopped process answers: %+v %v", reply, err)
+	}
+}
+
+func TestAProgramThatIsNotThereIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Start(Spec{Path: filepath.Join(dir, "missing"), Args: []string{"x"}, ControlDir: dir, StartTimeout: patience})
+	if err == nil || !strings.Contains(err.Error(), "missing") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %q", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
