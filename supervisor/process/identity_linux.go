@@ -81,9 +81,16 @@ func (i Identity) waitGone(bound time.Duration) error {
 	if !i.Alive() {
 		return nil
 	}
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(bound.Milliseconds()))
-	if err == nil && n == 0 {
-		return fmt.Errorf("process %d did not end within %s of SIGKILL", i.Pid, bound)
+	expires := time.Now().Add(bound)
+	for {
+		left := max(0, time.Until(expires).Milliseconds())
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(left))
+		switch {
+		case errors.Is(err, unix.EINTR): // any signal does that (signal(7)), such as the SIGCHLD of a child
+		case err == nil && n == 0:
+			return fmt.Errorf("process %d did not end within %s of SIGKILL", i.Pid, bound)
+		default:
+			return err
+		}
 	}
-	return err
 }

@@ -11,35 +11,55 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const patience = 30 * time.Second
 
-// started is a shell that runs a script; what it prints can be read.
+// started is a shell that runs a script. What it prints can be read; its standard input
+// stays open until in is closed, so that "read" waits.
 type started struct {
 	*Process
 	t   *testing.T
+	in  *os.File
 	out *bufio.Reader
 }
 
-func startShell(t *testing.T, script string) started {
+func startShell(t *testing.T, script string, more ...*os.File) started {
 	t.Helper()
-	ours, theirs, err := os.Pipe()
+	stdin, in := pipe(t)
+	out, stdout := pipe(t)
+	defer stdin.Close()
+	defer stdout.Close()
+	stdin.Fd() // makes it blocking, as a shell expects; Start passes it on as it is
+	if err := out.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(Spec{
+		Path: "/bin/sh", Args: []string{"sh", "-c", script, "zero", "one"},
+		Env: []string{"PATH=/usr/bin:/bin", "COLOUR=blue"}, Dir: "/usr",
+		Files: append([]*os.File{stdin, stdout}, more...),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer theirs.Close()
-	p, err := Start(Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Files: []*os.File{nil, theirs}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := started{Process: p, t: t, out: bufio.NewReader(ours)}
+	s := started{Process: p, t: t, in: in, out: bufio.NewReader(out)}
 	t.Cleanup(func() {
 		_ = p.SignalGroup(syscall.SIGKILL)
 		s.end()
-		ours.Close()
 	})
 	return s
+}
+
+func pipe(t *testing.T) (read, write *os.File) {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { read.Close(); write.Close() })
+	return read, write
 }
 
 func (s started) line() string {
@@ -84,19 +104,89 @@ func TestAProcessLeadsAGroupOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestNobodyInTheGroupSurvivesItsLeader(t *testing.T) {
-	p := startShell(t, "sleep 600 & echo $!; kill -KILL $$")
-	var grandchild int
-	if _, err := fmt.Sscan(p.line(), &grandchild); err != nil {
+func TestAProcessHasWhatItWasGivenAndNothingElse(t *testing.T) {
+	script := `cd -P . && echo $PWD $COLOUR $HOME $0 $1; readlink /proc/$$/fd/2; read line <&3; echo $line; [ -e /proc/$$/fd/4 ] || echo no more`
+	inherited, ours := pipe(t)
+	inherited.Fd() // blocking
+	if _, err := ours.WriteString("from descriptor 3\n"); err != nil {
 		t.Fatal(err)
 	}
-	p.end()
-	// The pipe's last writer is the grandchild, so the end of the pipe is its end.
-	if rest, err := p.out.ReadString(0); rest != "" || err == nil {
-		t.Errorf("still printed: %q", rest)
+	p := startShell(t, script, nil, inherited)
+	for _, want := range []string{"/usr blue zero one", os.DevNull, "from descriptor 3", "no more"} {
+		if got := p.line(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
-	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", grandchild)); err == nil && !strings.Contains(string(stat), ") Z ") {
-		t.Errorf("process %d lives on: %s", grandchild, stat)
+}
+
+func TestAnEndIsNoticedAtOnce(t *testing.T) {
+	fastest := patience
+	for range 20 {
+		p := startShell(t, "echo ready; read forever")
+		p.line()
+		killed := time.Now()
+		if err := p.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		p.end()
+		fastest = min(fastest, time.Since(killed))
+	}
+	if fastest > 20*time.Millisecond { // one of many is not delayed, however busy the machine
+		t.Errorf("the fastest of 20 took %s", fastest)
+	}
+}
+
+func TestWaitingForAProcessCostsNoThread(t *testing.T) {
+	const children = 40
+	startShell(t, "exit 0").end() // starts the threads that are needed anyway
+	before := entries(t, "/proc/self/task")
+	for range children {
+		p := startShell(t, "echo ready; read forever")
+		p.line()
+	}
+	if more := entries(t, "/proc/self/task") - before; more > children/2 {
+		t.Errorf("%d children cost %d threads", children, more)
+	}
+}
+
+func TestNobodyInTheGroupSurvivesItsLeader(t *testing.T) {
+	for name, ending := range map[string]string{"killed": "kill -KILL $$", "exited": "exit 0"} {
+		p := startShell(t, "sleep 600 & echo $!; read go; "+ending)
+		var pid int
+		if _, err := fmt.Sscan(p.line(), &pid); err != nil {
+			t.Fatal(err)
+		}
+		grandchild, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = unix.PidfdSendSignal(grandchild, unix.SIGKILL, nil, 0)
+			unix.Close(grandchild)
+		})
+		p.in.Close()
+		p.end()
+		ended, err := unix.Poll([]unix.PollFd{{Fd: int32(grandchild), Events: unix.POLLIN}}, 5000)
+		if ended != 1 {
+			t.Errorf("%s: process %d lives on: %v", name, pid, err)
+		}
+	}
+}
+
+// A process that was reaped has given its number back, and a signal might hit somebody
+// else. The lock is held here as it is while a signal is sent.
+func TestAnEndedProcessKeepsItsNumberWhileASignalMayBeSent(t *testing.T) {
+	for range 50 {
+		p := startShell(t, "read forever")
+		p.mu.Lock()
+		p.in.Close()
+		err := unix.Waitid(unix.P_PID, p.Pid(), nil, unix.WEXITED|unix.WNOWAIT, nil)
+		now, gone := Identify(p.Pid())
+		p.mu.Unlock()
+		if err != nil || gone != nil || now != p.Identity() {
+			t.Fatalf("%+v became %+v: %v, %v", p.Identity(), now, err, gone)
+		}
+		p.end()
 	}
 }
 
@@ -111,38 +201,6 @@ func TestAProcessThatHasEndedTakesNoSignals(t *testing.T) {
 	}
 }
 
-func TestAnIdentityIsOfOneProcessOnly(t *testing.T) {
-	p := startShell(t, "echo ready; read forever")
-	p.line()
-	identity := p.Identity()
-	again, err := Identify(p.Pid())
-	if err != nil || again != identity || !identity.Alive() {
-		t.Errorf("%+v, then %+v: %v", identity, again, err)
-	}
-	for name, change := range map[string]func(*Identity){
-		"an earlier process with the pid": func(i *Identity) { i.Start-- },
-		"a process of an earlier boot":    func(i *Identity) { i.Boot = "another" },
-	} {
-		stranger := identity
-		change(&stranger)
-		if stranger.Alive() {
-			t.Errorf("%s is taken for this one", name)
-		}
-		if err := stranger.KillGroup(patience); err != nil || !identity.Alive() {
-			t.Errorf("%s: the wrong process was killed: %v", name, err)
-		}
-	}
-	if err := identity.KillGroup(patience); err != nil {
-		t.Fatal(err)
-	}
-	if got := p.end(); got.Signal != syscall.SIGKILL {
-		t.Errorf("it ended with %s", got)
-	}
-	if identity.Alive() {
-		t.Error("it is alive after its end")
-	}
-}
-
 func TestWhatCannotBeStartedIsNamed(t *testing.T) {
 	folder := t.TempDir()
 	plain := folder + "/plain"
@@ -150,69 +208,40 @@ func TestWhatCannotBeStartedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{folder + "/missing", folder, plain} {
-		if _, err := Start(Spec{Path: path, Args: []string{"x"}}); err == nil || !strings.Contains(err.Error(), "start "+path) {
+		if _, err := Start(Spec{Path: path, Args: []string{"x"}}); err == nil || !strings.Contains(err.Error(), "start "+path+": ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 }
 
 func TestStartsLeaveNoDescriptorsBehind(t *testing.T) {
-	startShell(t, "exit 0").end() // opens what stays open
-	before := descriptors(t)
-	for range 50 {
+	start := func() {
 		p, err := Start(Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 0"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		<-p.Done()
-		if _, err := Start(Spec{Path: "/missing", Args: []string{"x"}}); err == nil {
-			t.Fatal("/missing was started")
+		if _, err := Start(Spec{Path: "/missing", Args: []string{"x"}}); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("/missing: %v", err)
 		}
 	}
-	// The pidfd is closed by the watcher, in the moment after Done.
-	expired := time.Now().Add(patience)
-	for after := descriptors(t); after > before+1; after = descriptors(t) {
-		if time.Now().After(expired) {
-			t.Fatalf("%d descriptors before, %d after", before, after)
-		}
+	start() // opens what stays open
+	before := entries(t, "/proc/self/fd")
+	for range 50 {
+		start()
+	}
+	if after := entries(t, "/proc/self/fd"); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
 
-func descriptors(t *testing.T) int {
+func entries(t *testing.T, dir string) int {
 	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
+	list, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return len(list)
-}
-
-func TestUsageIsWhatTheKernelSays(t *testing.T) {
-	usage, err := UsageOf(os.Getpid(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if usage.RSSBytes < 1<<20 || usage.PSSBytes < 1<<20 || usage.PSSBytes > 2*usage.RSSBytes {
-		t.Errorf("got %+v", usage)
-	}
-	if _, err := UsageOf(1<<22+1, false); err == nil { // above the highest pid (proc_sys_kernel(5))
-		t.Error("a process that cannot be has usage")
-	}
-}
-
-func TestTheStatLineIsReadWhateverTheProgramIsCalled(t *testing.T) {
-	fields := " S 1 2 3 4 5 6 7 8 9 10 100 200 13 14 15 16 17 18 4242 20"
-	for name, line := range map[string]string{"plain": "1 (sh)", "parentheses": "1 (a) R (b))", "spaces": "1 (x y z)"} {
-		got, err := parseStat([]byte(line + fields))
-		if err != nil || got.cpuTicks != 300 || got.start != 4242 {
-			t.Errorf("%s: %+v %v", name, got, err)
-		}
-	}
-	for _, line := range []string{"", "1 (sh", "1 (sh) S 1", "1 (sh) S" + strings.Repeat(" x", 30)} {
-		if _, err := parseStat([]byte(line)); err == nil {
-			t.Errorf("%q is taken", line)
-		}
-	}
 }
 
 func TestSignalsHaveTheirUsualNames(t *testing.T) {

@@ -60,14 +60,7 @@ func pollable(pid, pidfd int) (*os.File, error) {
 // it: in this order, since only an unreaped leader keeps the group's number from being
 // given to somebody else.
 func (p *Process) watch(pidfd *os.File) {
-	defer pidfd.Close()
-	conn, err := pidfd.SyscallConn()
-	if err == nil {
-		err = conn.Read(func(uintptr) bool { return p.hasEnded() })
-	}
-	if err != nil { // the poller does not take it: block a thread instead
-		p.blockUntilEnded()
-	}
+	p.awaitEnd(pidfd)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = syscall.Kill(-p.identity.Pid, syscall.SIGKILL)
@@ -79,6 +72,18 @@ func (p *Process) watch(pidfd *os.File) {
 		}
 	}
 	p.reaped(exitFrom(status))
+}
+
+// awaitEnd returns when the process has ended, and has then no more use for its pidfd.
+func (p *Process) awaitEnd(pidfd *os.File) {
+	defer pidfd.Close()
+	conn, err := pidfd.SyscallConn()
+	if err == nil {
+		err = conn.Read(func(uintptr) bool { return p.hasEnded() })
+	}
+	if err != nil { // the poller does not take it: block a thread instead
+		p.blockUntilEnded()
+	}
 }
 
 // hasEnded looks without reaping.
