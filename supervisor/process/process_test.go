@@ -71,6 +71,15 @@ func (s started) line() string {
 	return strings.TrimSpace(line)
 }
 
+func (s started) number() int {
+	s.t.Helper()
+	var n int
+	if _, err := fmt.Sscan(s.line(), &n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
 func (s started) end() Exit {
 	s.t.Helper()
 	select {
@@ -152,10 +161,7 @@ func TestWaitingForAProcessCostsNoThread(t *testing.T) {
 func TestNobodyInTheGroupSurvivesItsLeader(t *testing.T) {
 	for name, ending := range map[string]string{"killed": "kill -KILL $$", "exited": "exit 0"} {
 		p := startShell(t, "sleep 600 & echo $!; read go; "+ending)
-		var pid int
-		if _, err := fmt.Sscan(p.line(), &pid); err != nil {
-			t.Fatal(err)
-		}
+		pid := p.number()
 		grandchild, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
 			t.Fatal(err)

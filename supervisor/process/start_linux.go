@@ -18,7 +18,7 @@ func Start(spec Spec) (*Process, error) {
 	}
 	defer null.Close()
 	pidfd := -1
-	pid, _, err := syscall.StartProcess(spec.Path, spec.Args, &syscall.ProcAttr{
+	pid, err := children.start(spec, &syscall.ProcAttr{
 		Dir: spec.Dir, Env: spec.Env, Files: fds,
 		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
@@ -35,7 +35,7 @@ func Start(spec Spec) (*Process, error) {
 	watched, err := pollable(pid, pidfd)
 	if err != nil {
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
-		_, _ = syscall.Wait4(pid, nil, 0, nil)
+		children.reap(pid)
 		return nil, fmt.Errorf("watch process %d: %w", pid, err)
 	}
 	go p.watch(watched)
@@ -56,22 +56,20 @@ func pollable(pid, pidfd int) (*os.File, error) {
 	return os.NewFile(uintptr(pidfd), "pidfd"), nil
 }
 
-// watch waits for the end of the process, kills what is left of its group, and reaps
-// it: in this order, since only an unreaped leader keeps the group's number from being
-// given to somebody else.
+// watch waits for the end of the process and cleans up.
 func (p *Process) watch(pidfd *os.File) {
 	p.awaitEnd(pidfd)
+	p.reap()
+	children.sweep() // the rest of the group are orphans now
+}
+
+// reap kills what is left of the group and collects the exit status: in this order,
+// since only an unreaped leader keeps the group's number from being given to somebody else.
+func (p *Process) reap() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = syscall.Kill(-p.identity.Pid, syscall.SIGKILL)
-	var status syscall.WaitStatus
-	for {
-		_, err := syscall.Wait4(p.identity.Pid, &status, 0, nil)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	p.reaped(exitFrom(status))
+	p.reaped(exitFrom(children.reap(p.identity.Pid)))
 }
 
 // awaitEnd returns when the process has ended, and has then no more use for its pidfd.
@@ -102,13 +100,4 @@ func (p *Process) wait(flags int) bool {
 		return false
 	}
 	return err != nil || info.Signo != 0
-}
-
-// BecomeReaper makes orphaned descendants children of this process (prctl(2),
-// PR_SET_CHILD_SUBREAPER), so that they can be reaped here.
-func BecomeReaper() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("become the reaper of orphans: %w", err)
-	}
-	return nil
 }
