@@ -3,6 +3,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func becomeReaper(t *testing.T) {
@@ -58,6 +61,25 @@ func TestAnOrphanThatLeftItsGroupIsReapedWhenItEnds(t *testing.T) {
 		t.Fatalf("it is gone too early: %v", err)
 	}
 	p.in.Close()
+	awaitReaped(t, orphan)
+}
+
+// While the leader is not reaped, a sweep sees the leader and stops.
+func TestAnOrphanThatEndsBeforeItsLeaderIsReapedIsNotForgotten(t *testing.T) {
+	becomeReaper(t)
+	p := startShell(t, "sleep 600 & echo $!; read go")
+	orphan := p.number()
+	p.mu.Lock()
+	err := syscall.Kill(-p.Pid(), syscall.SIGKILL)
+	for _, pid := range []int{p.Pid(), orphan} {
+		err = errors.Join(err, unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil))
+	}
+	children.sweep()
+	p.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.end()
 	awaitReaped(t, orphan)
 }
 

@@ -220,7 +220,7 @@ func TestWhatCannotBeStartedIsNamed(t *testing.T) {
 	}
 }
 
-func TestStartsLeaveNoDescriptorsBehind(t *testing.T) {
+func TestStartsLeaveNothingBehind(t *testing.T) {
 	start := func() {
 		p, err := Start(Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 0"}})
 		if err != nil {
@@ -239,6 +239,10 @@ func TestStartsLeaveNoDescriptorsBehind(t *testing.T) {
 	if after := entries(t, "/proc/self/fd"); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
+	if children.mu.Lock(); len(children.started) != 0 {
+		t.Errorf("still taken for children: %v", children.started)
+	}
+	children.mu.Unlock()
 }
 
 func entries(t *testing.T, dir string) int {
