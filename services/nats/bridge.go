@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/sirupsen/logrus"
@@ -12,10 +13,10 @@ import (
 // bridge connects what arrives on the held socket with the embedded server, which
 // takes no listener, but connections inside the process.
 type bridge struct {
-	listener net.Listener
-	server   *server.Server
-	log      *logrus.Entry
-	copies   sync.WaitGroup
+	listener    net.Listener
+	server      *server.Server
+	log         *logrus.Entry
+	connections sync.WaitGroup
 }
 
 // accept bridges connections until the listener is closed, and returns why.
@@ -31,17 +32,40 @@ func (b *bridge) accept() error {
 			outside.Close()
 			continue
 		}
-		b.copies.Go(func() { pump(outside, inside) })
-		b.copies.Go(func() { pump(inside, outside) })
+		b.connections.Go(func() { carry(outside, inside) })
 	}
 }
 
-// pump copies in one direction; the end of one direction is the end of both.
-func pump(to, from net.Conn) {
-	_, _ = io.Copy(to, from) // either side may hang up at any time
-	to.Close()
-	from.Close()
+// carry copies in both directions until both have ended.
+func carry(outside, inside net.Conn) {
+	defer outside.Close()
+	var answers sync.WaitGroup
+	answers.Go(func() { toClient(outside, inside) })
+	toServer(inside, outside)
+	answers.Wait()
+}
+
+// toServer copies what the client says. What it says after the server has hung up is read
+// and dropped: a client that finds its door closed while it speaks does not look for the
+// server's last words, which say why.
+func toServer(inside, outside net.Conn) {
+	_, _ = io.Copy(inside, outside) // either side may hang up at any time
+	inside.Close()
+	_, _ = io.Copy(io.Discard, outside) // bounded by toClient
+}
+
+// lastWordsBound is how long a client may take to hang up after the server has.
+const lastWordsBound = time.Second
+
+// toClient copies what the server says, and hangs up when it does.
+func toClient(outside, inside net.Conn) {
+	_, _ = io.Copy(outside, inside)
+	inside.Close()
+	_ = outside.SetReadDeadline(time.Now().Add(lastWordsBound))
+	if half, ok := outside.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
 }
 
 // wait returns when all connections have ended, which the server's shutdown causes.
-func (b *bridge) wait() { b.copies.Wait() }
+func (b *bridge) wait() { b.connections.Wait() }
