@@ -138,7 +138,12 @@ func openDoors(src *config.Source, log *logrus.Logger, sup *supervisor.Superviso
 	if err != nil {
 		return nil, errors.Join(err, api.Close())
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var announcing sync.WaitGroup
+	announcing.Go(func() { announcer.Serve(ctx) })
 	return func() {
+		cancel()
+		announcing.Wait()
 		announcer.Reset()
 		conn.Close()
 		if err := api.Close(); err != nil {

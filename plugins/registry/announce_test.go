@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,15 @@ func connect(t *testing.T, url string) *nats.Conn {
 	return conn
 }
 
+// serve runs the announcer until the test ends.
+func serve(t *testing.T, a *Announcer) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() { a.Serve(ctx) })
+	t.Cleanup(func() { cancel(); serving.Wait() })
+}
+
 func await(t *testing.T, d *Directory, service string, nodes int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -67,6 +77,7 @@ func TestFollowersLearnOfEveryChange(t *testing.T) {
 	natsServer, _ := startNATS(t, -1)
 	defer natsServer.Shutdown()
 	announcer := NewAnnouncer("alpha", "", quiet())
+	serve(t, announcer)
 	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
 	if err := announcer.Publish(connect(t, natsServer.ClientURL())); err != nil {
 		t.Fatal(err)
@@ -109,9 +120,9 @@ func TestDiscoveryHealsWhenNATSIsReplaced(t *testing.T) {
 func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {
 	runDir := t.TempDir()
 	announcer := NewAnnouncer("alpha", runDir, quiet())
-	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
 	announcer.Enter("users-1", []plugins.Registration{node("users", "users-1")})
 	announcer.Remove("users-1")
+	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
 
 	directory := NewDirectory()
 	if err := directory.Seed(runDir); err != nil {

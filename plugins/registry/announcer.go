@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -23,22 +24,25 @@ const (
 // Announcer is a writer of the registry: it keeps one document and tells it to
 // everybody. It is safe for concurrent use. No call waits for NATS.
 type Announcer struct {
-	runDir string // empty: no snapshot is kept
-	log    *logrus.Entry
+	runDir  string // empty: no snapshot is kept
+	log     *logrus.Entry
+	removed chan struct{} // has room for one: Serve has something to do
 
 	mu    sync.Mutex
 	conn  *nats.Conn
 	nodes map[string][]plugins.Registration // by instance
 	doc   Document
+	stale bool // doc does not say what nodes does
 }
 
 // NewAnnouncer returns the writer of that name. With a runDir it keeps the snapshot
 // there; only the supervisor, which holds the run directory's lock, passes one.
 func NewAnnouncer(writer, runDir string, log *logrus.Entry) *Announcer {
 	return &Announcer{
-		runDir: runDir,
-		log:    log,
-		nodes:  make(map[string][]plugins.Registration),
+		runDir:  runDir,
+		log:     log,
+		removed: make(chan struct{}, 1),
+		nodes:   make(map[string][]plugins.Registration),
 		doc:    Document{Writer: writer},
 	}
 }
@@ -66,7 +70,8 @@ func (a *Announcer) Publish(conn *nats.Conn) error {
 	return nil
 }
 
-// Enter lists the nodes of an instance, in place of those it had.
+// Enter lists the nodes of an instance, in place of those it had. When it returns, the
+// snapshot lists them too.
 func (a *Announcer) Enter(instance string, nodes []plugins.Registration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,7 +79,8 @@ func (a *Announcer) Enter(instance string, nodes []plugins.Registration) {
 	a.update()
 }
 
-// Remove takes an instance out.
+// Remove takes an instance out. Serve tells everybody, beside the caller, who has a
+// replacement to start.
 func (a *Announcer) Remove(instance string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -82,7 +88,31 @@ func (a *Announcer) Remove(instance string) {
 		return
 	}
 	delete(a.nodes, instance)
-	a.update()
+	a.stale = true
+	select {
+	case a.removed <- struct{}{}:
+	default: // Serve is about to look anyway
+	}
+}
+
+// Serve tells everybody what Remove has taken out, until ctx is done.
+func (a *Announcer) Serve(ctx context.Context) {
+	for {
+		select {
+		case <-a.removed:
+			a.tellRemoved()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *Announcer) tellRemoved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stale { // else an Enter has told it meanwhile
+		a.update()
+	}
 }
 
 // Reset announces the empty document: what a predecessor of the same name listed is gone.
@@ -95,6 +125,7 @@ func (a *Announcer) Reset() {
 
 // update makes the next document of what is known. The caller holds the lock.
 func (a *Announcer) update() {
+	a.stale = false
 	a.doc.Updated = time.Now().UTC()
 	a.doc.Nodes = a.doc.Nodes[:0:0]
 	for _, nodes := range a.nodes {
