@@ -74,6 +74,9 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 		}
 		fmt.Fprintf(os.Stderr, "grandchild %d\n", grandchild.Process.Pid)
 	}
+	if behaviour == "careful" {
+		heed(os.Getenv("ORDERS_" + child.Service()))
+	}
 	fmt.Println("on stdout")
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
@@ -93,6 +96,15 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 		select {}
 	}
 	return nil
+}
+
+// heed obeys the orders in a file, if there is one. Those of a named pipe it waits for.
+func heed(path string) {
+	orders, err := os.ReadFile(path)
+	if err == nil && string(orders) == "exit" {
+		fmt.Fprintln(os.Stderr, "ordered to exit")
+		os.Exit(9)
+	}
 }
 
 // declare is the declaration of a test's child; the socket's address is added by the test.

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -13,14 +12,14 @@ import (
 // handshakeTimeout bounds the time from exec to the handshake line.
 const handshakeTimeout = 20 * time.Second
 
-// specOf returns how children of a service are executed: the same binary again, with
+// specOf returns how children of an instance are executed: the same binary again, with
 // the service's name.
-func (s *Supervisor) specOf(svc *service) func(string) (child.Spec, func(), error) {
-	name := svc.declaration.Name
+func (svc *service) specOf(instance string) func(string) (child.Spec, func(), error) {
+	s, name := svc.supervisor, svc.declaration.Name
 	environ := forChildren(s.options.Environ)
 	return func(incarnation string) (child.Spec, func(), error) {
 		// A no-op while the sockets are held; after a deliberate stop they are not.
-		if err := svc.sockets.Bind(); err != nil {
+		if err := svc.sockets.Hold(instance); err != nil {
 			return child.Spec{}, nil, err
 		}
 		path := s.options.Paths.Log(name)
@@ -31,20 +30,16 @@ func (s *Supervisor) specOf(svc *service) func(string) (child.Spec, func(), erro
 		if err != nil {
 			return child.Spec{}, nil, err
 		}
-		files := svc.sockets.Files()
-		if len(files) != len(svc.declaration.Sockets) {
-			return child.Spec{}, nil, errors.Join(errors.New("its sockets were released"), log.Close())
-		}
 		return child.Spec{
 			Service:      name,
-			Instance:     name + "-1",
+			Instance:     instance,
 			Incarnation:  incarnation,
 			Path:         s.options.Executable,
 			Args:         []string{"ocis", name, "server"},
 			Environ:      environ,
 			Log:          log,
 			LogOffset:    logfile.Size(path),
-			Sockets:      files,
+			Sockets:      svc.sockets.Files(),
 			SocketNames:  svc.sockets.Names(),
 			ControlDir:   s.controlDir(),
 			StartTimeout: handshakeTimeout,

@@ -26,11 +26,8 @@ type observer struct {
 // Starting implements instance.Observer: the intent is on disk before the child is.
 func (o *observer) Starting(name, incarnation string) error {
 	s := o.supervisor
-	err := s.state.Update(o.service.declaration.Name, name, func(record *runstate.Instance) {
-		record.Incarnation = incarnation
-		record.Process = process.Identity{}
-		record.Executable = s.options.Executable
-		record.Started = time.Now().UTC()
+	err := s.state.Starting(o.service.declaration.Name, name, runstate.Child{
+		Incarnation: incarnation, Executable: s.options.Executable, Started: time.Now().UTC(),
 	})
 	o.warn(err, "a next runtime could not find this child")
 	return nil
@@ -38,40 +35,21 @@ func (o *observer) Starting(name, incarnation string) error {
 
 // Started implements instance.Observer.
 func (o *observer) Started(name, incarnation string, identity process.Identity) {
-	err := o.supervisor.state.Update(o.service.declaration.Name, name, func(record *runstate.Instance) {
-		record.Process = identity
-	})
+	err := o.supervisor.state.Started(o.service.declaration.Name, name, incarnation, identity)
 	o.warn(err, "a next runtime could not find this child")
 }
 
 // Changed implements instance.Observer.
 func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 	s := o.supervisor
-	if from == client.StatusReady && s.options.Registrar != nil {
-		s.options.Registrar.Remove(now.Name)
-	}
+	o.register(from, now)
+	o.say(from, now)
 	switch now.Status {
-	case client.StatusReady:
-		if s.options.Registrar != nil {
-			s.options.Registrar.Enter(now.Name, now.Nodes)
-		}
-		took := time.Since(now.Started)
-		o.log(now).WithField("seconds", took.Seconds()).Infof("%s is ready after %s", now.Service, took.Round(time.Millisecond))
 	case client.StatusStopped:
-		o.service.sockets.Release()
-		o.log(now).Infof("%s is stopped", now.Service)
+		o.service.sockets.Release(now.Name)
 	case client.StatusFailed:
-		o.service.sockets.Release()
-		o.log(now).Errorf("%s failed: %s; it is not restarted", now.Service, now.Message)
+		o.service.sockets.Release(now.Name)
 		o.failEssential(now)
-	case client.StatusUnhealthy:
-		o.log(now).Warnf("%s is unhealthy: %s", now.Service, now.Message)
-	case client.StatusBackoff:
-		o.log(now).Warnf("%s %s; next start at %s", now.Service, now.Message, now.NextStart.Format(time.RFC3339Nano))
-	case client.StatusStarting:
-		if from != client.StatusStopped && from != client.StatusBackoff {
-			o.log(now).Warnf("%s %s; restarting", now.Service, now.Message)
-		}
 	}
 	s.history.Add(client.Event{
 		Kind: client.EventStatus, Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
@@ -82,9 +60,46 @@ func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 	}
 }
 
+// register keeps the registry true: it names an instance only while that is ready.
+func (o *observer) register(from client.Status, now instance.Snapshot) {
+	registrar := o.supervisor.options.Registrar
+	switch {
+	case registrar == nil:
+	case now.Status == client.StatusReady:
+		registrar.Enter(now.Name, now.Nodes)
+	case from == client.StatusReady:
+		registrar.Remove(now.Name)
+	}
+}
+
+// say writes a line to the runtime's log.
+func (o *observer) say(from client.Status, now instance.Snapshot) {
+	name := o.service.shortName(now.Name)
+	switch now.Status {
+	case client.StatusReady:
+		took, more := time.Since(now.Started), ""
+		if now.Message != "" {
+			more = ", " + now.Message
+		}
+		o.log(now).WithField("seconds", took.Seconds()).Infof("%s is ready after %s%s", name, took.Round(time.Millisecond), more)
+	case client.StatusStopped:
+		o.log(now).Infof("%s is stopped", name)
+	case client.StatusFailed:
+		o.log(now).Errorf("%s failed: %s; it is not restarted", name, now.Message)
+	case client.StatusUnhealthy:
+		o.log(now).Warnf("%s is unhealthy: %s", name, now.Message)
+	case client.StatusBackoff:
+		o.log(now).Warnf("%s %s; next start at %s", name, now.Message, now.NextStart.Format(time.RFC3339Nano))
+	case client.StatusStarting:
+		if from != client.StatusStopped && from != client.StatusBackoff {
+			o.log(now).Warnf("%s %s; restarting", name, now.Message)
+		}
+	}
+}
+
 // failEssential ends the runtime when it cannot do without the service.
 func (o *observer) failEssential(now instance.Snapshot) {
-	if !o.service.declaration.Essential {
+	if !o.service.declaration.Essential || !o.service.failed() {
 		return
 	}
 	select {
@@ -94,17 +109,19 @@ func (o *observer) failEssential(now instance.Snapshot) {
 }
 
 // Exited implements instance.Observer. It runs beside the next start.
-func (o *observer) Exited(now instance.Snapshot, exit client.Exit, reason string) {
-	s := o.supervisor
-	path := s.options.Paths.Log(now.Service)
-	exit.LastLines = logfile.Tail(path, lastLines, now.LogOffset)
-	exit.Message = exitMessage(exit, reason)
-	o.warn(s.state.AddExit(now.Service, now.Name, exit), "the exit record is lost")
+func (o *observer) Exited(end instance.End) {
+	s, name, exit := o.supervisor, o.service.declaration.Name, end.Exit
+	exit.LastLines = logfile.LastWords(s.options.Paths.Log(name), lastLines, end.LogFrom, end.LogTo)
+	exit.Message = exitMessage(exit, end.Reason)
+	o.warn(s.state.AddExit(name, end.Instance, exit), "the exit record is lost")
 	s.history.Add(client.Event{
-		Kind: client.EventExit, Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
-		Pid: now.Pid, Message: exit.Message, Exit: &exit,
+		Kind: client.EventExit, Service: name, Instance: end.Instance, Incarnation: exit.Incarnation,
+		Pid: exit.Pid, Message: exit.Message, Exit: &exit,
 	})
 }
+
+// HealthAnswered implements instance.Observer.
+func (o *observer) HealthAnswered(string, time.Duration) {}
 
 // exitMessage says in one line what happened.
 func exitMessage(exit client.Exit, reason string) string {

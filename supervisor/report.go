@@ -2,10 +2,12 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/instance"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
@@ -14,7 +16,9 @@ import (
 func (s *Supervisor) List() []client.Instance {
 	instances := make([]client.Instance, 0, len(s.services))
 	for _, name := range s.graph.Names() {
-		instances = append(instances, s.describe(s.services[name], false))
+		for _, i := range s.services[name].all() {
+			instances = append(instances, s.describe(i.Snapshot(), false))
+		}
 	}
 	return instances
 }
@@ -31,35 +35,39 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 		Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
 		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential,
 		LogPath:   s.options.Paths.Log(name),
-		Instances: []client.Instance{s.describe(svc, true)},
-		Exits:     emptyNotNull(s.state.Exits(svc.instance.String())),
+		Instances: []client.Instance{},
+		Exits:     []client.Exit{},
 		LogTail:   []client.LogLine{},
 	}
+	for _, i := range svc.all() {
+		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true))
+		status.Exits = append(status.Exits, s.state.Exits(i.String())...)
+	}
+	slices.SortStableFunc(status.Exits, func(x, y client.Exit) int { return y.At.Compare(x.At) })
 	if status.Restart == "" {
 		status.Restart = string(plugins.RestartAlways)
 	}
 	const recent = 10
-	for _, line := range logfile.Tail(status.LogPath, recent, 0) {
+	for _, line := range logfile.Tail(status.LogPath, recent) {
 		status.LogTail = append(status.LogTail, client.LogLine{Service: name, Line: line})
 	}
 	return status, nil
 }
 
-// Tree says who needs whom.
+// Tree says who needs whom, what is needed first.
 func (s *Supervisor) Tree() []client.TreeNode {
 	nodes := make([]client.TreeNode, 0, len(s.services))
-	for _, name := range s.graph.Names() {
+	for _, name := range s.graph.Order() {
 		nodes = append(nodes, client.TreeNode{
 			Service: name, Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
-			Status: s.services[name].instance.Snapshot().Status,
+			Status: s.services[name].status(),
 		})
 	}
 	return nodes
 }
 
 // describe joins what the instance knows with what the kernel and the records say.
-func (s *Supervisor) describe(svc *service, withPSS bool) client.Instance {
-	now := svc.instance.Snapshot()
+func (s *Supervisor) describe(now instance.Snapshot, withPSS bool) client.Instance {
 	described := client.Instance{
 		Service: now.Service, Instance: now.Name, Status: now.Status, Pid: now.Pid, Incarnation: now.Incarnation,
 		Restarts: now.Restarts, Node: s.options.Node, Message: now.Message,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type Settings struct {
 
 	LogBytes config.Bytes `yaml:"log_bytes" env:"OCIS_LOG_BYTES" default:"10MiB" allowed:"at least 4KiB" desc:"size of one log file of a service"`
 	LogFiles int          `yaml:"log_files" env:"OCIS_LOG_FILES" default:"3" allowed:"1 to 100" desc:"older log files kept for each service"`
+
+	Replicas []string `yaml:"replicas" env:"OCIS_REPLICAS" allowed:"SERVICE=NUMBER, such as webdav=2" desc:"how many instances of a service run"`
 
 	Essential []string `yaml:"essential" env:"OCIS_ESSENTIAL_SERVICES" allowed:"names of services" desc:"when one of these fails for good, the runtime shuts down"`
 	OnFailure []string `yaml:"restart_on_failure" allowed:"names of services" desc:"restart these unless they exit with code 0"`
@@ -123,6 +126,40 @@ func (s *Settings) runSet(known []string) (map[string]bool, error) {
 		set[name] = !slices.Contains(s.Exclude, name)
 	}
 	return set, nil
+}
+
+// replicas returns how many instances each service has.
+func (s *Settings) replicas(declarations map[string]plugins.Declaration) (map[string]int, error) {
+	replicas := make(map[string]int, len(declarations))
+	for name := range declarations {
+		replicas[name] = 1
+	}
+	for _, text := range s.Replicas {
+		name, number, err := ParseReplicas(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s.replicas: %w", Section, err)
+		}
+		declaration, ok := declarations[name]
+		if !ok {
+			return nil, fmt.Errorf("%s.replicas: %w", Section, unknownService(name, slices.Sorted(maps.Keys(declarations))))
+		}
+		if err := checkReplicas(declaration, number); err != nil {
+			return nil, fmt.Errorf("%s.replicas: %w", Section, err)
+		}
+		replicas[name] = number
+	}
+	return replicas, nil
+}
+
+// ParseReplicas reads SERVICE=NUMBER.
+func ParseReplicas(text string) (service string, replicas int, err error) {
+	service, number, ok := strings.Cut(text, "=")
+	if ok && service != "" {
+		if replicas, err = strconv.Atoi(number); err == nil {
+			return service, replicas, nil
+		}
+	}
+	return "", 0, fmt.Errorf("%q is not SERVICE=NUMBER, such as webdav=2", text)
 }
 
 // UnknownServiceError is returned for a name that no service has.

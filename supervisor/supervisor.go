@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +20,6 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runlock"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
-	"github.com/owncloud/ocis-runtime/supervisor/sockets"
 )
 
 // Registrar is told which instances are ready, and where.
@@ -52,16 +49,6 @@ type EssentialError struct {
 // Error implements error.
 func (e *EssentialError) Error() string {
 	return fmt.Sprintf("essential service %s failed: %s; see `ocis logs %s`", e.Service, e.Message, e.Service)
-}
-
-// service is one service with its single instance and its sockets.
-type service struct {
-	declaration plugins.Declaration
-	wanted      bool // in the run set
-	instance    *instance.Instance
-	sockets     *sockets.Held
-	ready       chan struct{} // closed when it was ready for the first time
-	readyOnce   sync.Once
 }
 
 // Supervisor keeps services running. Its methods are safe for concurrent use; most
@@ -108,32 +95,18 @@ func New(options Options) (*Supervisor, error) {
 	}
 	s.aborted, s.abort = context.WithCancel(context.Background())
 	for name, declaration := range declarations {
-		s.services[name] = &service{
-			declaration: declaration, wanted: wanted[name],
-			sockets: sockets.New(name, declaration.Sockets), ready: make(chan struct{}),
+		s.services[name] = newService(s, declaration, wanted[name])
+	}
+	replicas, err := options.Settings.replicas(declarations)
+	if err != nil {
+		return nil, err
+	}
+	for name, svc := range s.services {
+		for range replicas[name] {
+			svc.add(svc.wanted)
 		}
 	}
-	for _, svc := range s.services {
-		svc.instance = instance.New(s.instanceOptions(svc))
-	}
 	return s, nil
-}
-
-func (s *Supervisor) instanceOptions(svc *service) instance.Options {
-	needs := s.neededFrom(svc)
-	return instance.Options{
-		Name:           svc.declaration.Name + "-1",
-		Declaration:    svc.declaration,
-		Autostart:      svc.wanted,
-		Needs:          s.allReady(needs),
-		NeedsText:      strings.Join(needs, ", "),
-		Spec:           s.specOf(svc),
-		HealthInterval: s.options.Settings.HealthInterval,
-		HealthTimeout:  s.options.Settings.HealthTimeout,
-		Backoff:        s.options.Settings.backoff(),
-		Random:         rand.Float64,
-		Observer:       &observer{supervisor: s, service: svc},
-	}
 }
 
 // neededFrom returns what a service waits for: of its needs those that are in the run
@@ -249,8 +222,12 @@ func (s *Supervisor) prepare() (*runlock.Lock, error) {
 // bindSockets binds those of the run set.
 func (s *Supervisor) bindSockets() error {
 	for _, name := range s.graph.Names() {
-		if svc := s.services[name]; svc.wanted {
-			if err := svc.sockets.Bind(); err != nil {
+		svc := s.services[name]
+		if !svc.wanted {
+			continue
+		}
+		for _, i := range svc.all() {
+			if err := svc.sockets.Hold(i.String()); err != nil {
 				return err
 			}
 		}
@@ -274,18 +251,30 @@ func (s *Supervisor) inherit() error {
 	s.state = state
 	var ending sync.WaitGroup
 	for _, left := range state.Instances() {
-		if !left.Process.Alive() {
-			continue
-		}
-		s.log.WithFields(logrus.Fields{"instance": left.Instance, "pid": left.Process.Pid}).Warn("ending a child that a dead runtime left behind")
-		ending.Go(func() {
-			if err := left.Process.KillGroup(predecessorBound); err != nil {
-				s.log.WithError(err).Error("a child of a dead runtime is still there")
-			}
-		})
+		ending.Go(func() { s.endLeftBehind(left) })
 	}
 	ending.Wait()
 	return s.clearControlDir()
+}
+
+// endLeftBehind ends the children of one instance.
+func (s *Supervisor) endLeftBehind(left runstate.Instance) {
+	log := s.log.WithField("instance", left.Instance)
+	for _, child := range left.Children {
+		if !child.Process.Alive() {
+			continue
+		}
+		log.WithField("pid", child.Process.Pid).Warn("ending a child that a dead runtime left behind")
+		if err := child.Process.KillGroup(predecessorBound); err != nil {
+			log.WithError(err).Error("a child of a dead runtime is still there")
+		}
+	}
+	if len(left.Children) == 0 {
+		return
+	}
+	if err := s.state.Forget(left.Service, left.Instance); err != nil {
+		log.WithError(err).Warn("the run state still names it")
+	}
 }
 
 // controlDir is where go-plugin makes its folders. The name is short because of the
@@ -308,7 +297,7 @@ func (s *Supervisor) grow() (root *suture.Supervisor, done <-chan error, end con
 	root = suture.New("runtime", s.sutureSpec())
 	for _, name := range s.graph.Names() {
 		branch := suture.New(name, s.sutureSpec())
-		branch.Add(s.services[name].instance)
+		s.services[name].grow(branch)
 		root.Add(branch)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -380,7 +369,8 @@ func (s *Supervisor) stopInOrder() {
 					return
 				}
 			}
-			if err := svc.instance.Kill(ctx); err != nil && s.aborted.Err() == nil {
+			err := svc.each(func(i *instance.Instance) error { return i.Kill(ctx) })
+			if err != nil && s.aborted.Err() == nil {
 				s.log.WithError(err).Errorf("%s did not stop in time and is killed", name)
 			}
 		})
@@ -390,6 +380,8 @@ func (s *Supervisor) stopInOrder() {
 
 func (s *Supervisor) releaseSockets() {
 	for _, svc := range s.services {
-		svc.sockets.Release()
+		for _, i := range svc.all() {
+			svc.sockets.Release(i.String())
+		}
 	}
 }

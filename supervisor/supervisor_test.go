@@ -92,7 +92,7 @@ func prepareRuntime(t *testing.T, base string, children map[string]testChild, se
 			c.change(&d)
 		}
 		options.Declarations = append(options.Declarations, d)
-		options.Environ = append(options.Environ, "BEHAVIOUR_"+name+"="+c.behaviour, "SICK_"+name+"="+filepath.Join(base, "sick-"+name))
+		options.Environ = append(options.Environ, "BEHAVIOUR_"+name+"="+c.behaviour, "SICK_"+name+"="+filepath.Join(base, "sick-"+name), "ORDERS_"+name+"="+filepath.Join(base, "orders-"+name))
 	}
 	r := &runtime{t: t, paths: paths, nodes: &nodes{is: map[string]bool{}}, ended: make(chan error, 1)}
 	options.Registrar = r.nodes

@@ -40,10 +40,25 @@ type Instance struct {
 	LastExit      *Exit      `json:"last_exit"`            // null: it never exited
 }
 
+// Cause is what kind of end a process had.
+type Cause string
+
+// The causes.
+const (
+	CauseExit       Cause = "exit"        // it exited by itself, with Code
+	CauseSignal     Cause = "signal"      // somebody else's Signal ended it
+	CauseMemory     Cause = "memory"      // it was out of memory
+	CauseHung       Cause = "hung"        // it did not answer health checks, and was killed
+	CauseNotReady   Cause = "not ready"   // it did not become ready in time, and was killed
+	CauseNotStarted Cause = "not started" // there was no process
+	CauseAsked      Cause = "asked"       // the supervisor had asked it to end
+)
+
 // Exit is the record of a process that ended.
 type Exit struct {
 	Code          int       `json:"code"`   // -1: ended by a signal
 	Signal        string    `json:"signal"` // such as "SIGKILL"; empty: it exited
+	Cause         Cause     `json:"cause"`
 	At            time.Time `json:"at"`
 	Message       string    `json:"message"` // one line: what happened
 	Pid           int       `json:"pid,omitempty"`

@@ -48,6 +48,27 @@ func unknown(name, need string, names []string) error {
 // Names returns all services, sorted.
 func (g *Graph) Names() []string { return slices.Sorted(maps.Keys(g.needs)) }
 
+// Order returns all services, each after what it needs, else sorted.
+func (g *Graph) Order() []string {
+	var order []string
+	placed := make(map[string]bool, len(g.needs))
+	var place func(name string)
+	place = func(name string) {
+		if placed[name] {
+			return
+		}
+		placed[name] = true
+		for _, need := range g.needs[name] {
+			place(need)
+		}
+		order = append(order, name)
+	}
+	for _, name := range g.Names() {
+		place(name)
+	}
+	return order
+}
+
 // Needs returns what a service needs itself, sorted.
 func (g *Graph) Needs(name string) []string { return g.needs[name] }
 

@@ -21,10 +21,21 @@ type Observer interface {
 	Starting(name, incarnation string) error
 	// Started comes after each exec.
 	Started(name, incarnation string, identity process.Identity)
-	// Changed comes with each state.
+	// Changed comes with each state, and when another child takes over a ready instance.
 	Changed(from client.Status, now Snapshot)
 	// Exited comes with each end of a process; it fills in the message and the last lines.
-	Exited(now Snapshot, exit client.Exit, reason string)
+	Exited(end End)
+	// HealthAnswered comes with each answer to a health check.
+	HealthAnswered(name string, took time.Duration)
+}
+
+// End is the end of a child.
+type End struct {
+	Instance string
+	Exit     client.Exit
+	Reason   string // why the supervisor ended it; empty: it did not
+	// The child's lines are in the log from LogFrom to LogTo; 0: to the end.
+	LogFrom, LogTo int64
 }
 
 // Options make an instance.
@@ -52,13 +63,13 @@ type Snapshot struct {
 	Status      client.Status
 	Pid         int // 0: no process
 	Incarnation string
+	Successor   string // the incarnation that is being started to replace the present one
 	Restarts    int
 	Started     time.Time // of the present process
 	Wanted      bool
 	Message     string    // why it is in this state
 	NextStart   time.Time // in backoff
 	Nodes       []plugins.Registration
-	LogOffset   int64 // where the present child's lines begin in the log
 }
 
 // Instance is one instance of a service. Its methods are safe for concurrent use; the
@@ -77,7 +88,13 @@ type Instance struct {
 type command struct {
 	kind   commandKind
 	signal syscall.Signal // of crashIt
-	reply  chan error     // has room for one
+	reply  chan reply     // has room for one
+}
+
+// reply is the answer to a command.
+type reply struct {
+	err         error
+	incarnation string // the present one when the command came
 }
 
 type commandKind int
@@ -126,7 +143,7 @@ func (i *Instance) publish(snapshot Snapshot) {
 // Run makes sure that the instance runs and forgets its failures. It blocks until it
 // is ready, has failed to become so, or ctx is done.
 func (i *Instance) Run(ctx context.Context) error {
-	if err := i.send(ctx, command{kind: runIt}); err != nil {
+	if _, err := i.send(ctx, command{kind: runIt}); err != nil {
 		return err
 	}
 	return i.awaitReady(ctx, "")
@@ -134,7 +151,7 @@ func (i *Instance) Run(ctx context.Context) error {
 
 // Kill stops the instance, and it stays stopped. It blocks until it is, or ctx is done.
 func (i *Instance) Kill(ctx context.Context) error {
-	if err := i.send(ctx, command{kind: killIt}); err != nil {
+	if _, err := i.send(ctx, command{kind: killIt}); err != nil {
 		return err
 	}
 	return i.await(ctx, func(s Snapshot) (bool, error) {
@@ -145,11 +162,13 @@ func (i *Instance) Kill(ctx context.Context) error {
 	})
 }
 
-// Restart replaces the child by a new one, or starts one where there is none. It
-// blocks like Run.
+// Restart replaces the child by a new one, or starts one where there is none. A child
+// that may have one beside it serves on until the new one is ready; when that does not
+// happen, it stays, and the error says why. Restart blocks until the new child is ready,
+// cannot be, or ctx is done.
 func (i *Instance) Restart(ctx context.Context) error {
-	before := i.Snapshot().Incarnation
-	if err := i.send(ctx, command{kind: restartIt}); err != nil {
+	before, err := i.send(ctx, command{kind: restartIt})
+	if err != nil {
 		return err
 	}
 	return i.awaitReady(ctx, before)
@@ -157,18 +176,25 @@ func (i *Instance) Restart(ctx context.Context) error {
 
 // Crash sends a signal to the child's process and leaves the rest to the supervisor.
 func (i *Instance) Crash(ctx context.Context, signal syscall.Signal) error {
-	return i.send(ctx, command{kind: crashIt, signal: signal})
+	_, err := i.send(ctx, command{kind: crashIt, signal: signal})
+	return err
 }
 
-func (i *Instance) send(ctx context.Context, c command) error {
-	c.reply = make(chan error, 1)
+func errGone(name string) error {
+	return fmt.Errorf("%s is no longer there: the runtime shuts down, or it was scaled away", name)
+}
+
+// send returns the incarnation that the command found.
+func (i *Instance) send(ctx context.Context, c command) (incarnation string, err error) {
+	c.reply = make(chan reply, 1)
 	select {
 	case i.commands <- c:
-		return <-c.reply // the loop answers before it does anything else
+		answer := <-c.reply // the loop answers before it does anything else
+		return answer.incarnation, answer.err
 	case <-i.done:
-		return fmt.Errorf("%s: the runtime is shutting down", i.options.Name)
+		return "", errGone(i.options.Name)
 	case <-ctx.Done():
-		return fmt.Errorf("%s did not take the command: %w", i.options.Name, context.Cause(ctx))
+		return "", fmt.Errorf("%s did not take the command: %w", i.options.Name, context.Cause(ctx))
 	}
 }
 
@@ -176,8 +202,11 @@ func (i *Instance) send(ctx context.Context, c command) error {
 func (i *Instance) awaitReady(ctx context.Context, before string) error {
 	return i.await(ctx, func(s Snapshot) (bool, error) {
 		switch s.Status {
-		case client.StatusReady:
-			return s.Incarnation != before, nil
+		case client.StatusReady, client.StatusUnhealthy:
+			if s.Incarnation == before && s.Successor == "" {
+				return true, fmt.Errorf("%s %s", s.Name, s.Message)
+			}
+			return s.Incarnation != before && s.Status == client.StatusReady, nil
 		case client.StatusBackoff, client.StatusFailed:
 			return true, fmt.Errorf("%s did not become ready: %s", s.Name, s.Message)
 		case client.StatusStopped:
@@ -199,7 +228,7 @@ func (i *Instance) await(ctx context.Context, finished func(Snapshot) (bool, err
 			if ok, err := finished(i.Snapshot()); ok {
 				return err
 			}
-			return fmt.Errorf("%s: the runtime is shutting down", i.options.Name)
+			return errGone(i.options.Name)
 		case <-ctx.Done():
 			return fmt.Errorf("%s is still %s: %w", snapshot.Name, snapshot.Status, context.Cause(ctx))
 		}

@@ -9,11 +9,13 @@ import (
 // input is what can happen to an instance.
 type input string
 
-// The inputs of the state machine.
+// The inputs of the state machine. "The child" is the present one: a replacement that is
+// not ready yet, and a replaced one that drains, change no state.
 const (
 	start     input = "start"      // a child is to be started
 	becameOK  input = "ready"      // the child serves
 	becameBad input = "unhealthy"  // the child says that it cannot serve
+	replaced  input = "replaced"   // another child is ready and serves in its place
 	stop      input = "stop"       // the child is to be ended
 	endedStay input = "stay ended" // the child ended, and nobody wants another
 	endedNow  input = "start over" // the child ended, and the next one starts at once
@@ -36,6 +38,7 @@ var transitions = map[client.Status]map[input]client.Status{
 	},
 	client.StatusReady: {
 		becameBad: client.StatusUnhealthy,
+		replaced:  client.StatusReady,
 		stop:      client.StatusStopping,
 		endedNow:  client.StatusStarting,
 		endedWait: client.StatusBackoff,
@@ -43,6 +46,7 @@ var transitions = map[client.Status]map[input]client.Status{
 	},
 	client.StatusUnhealthy: {
 		becameOK:  client.StatusReady,
+		replaced:  client.StatusReady,
 		stop:      client.StatusStopping,
 		endedNow:  client.StatusStarting,
 		endedWait: client.StatusBackoff,
@@ -54,10 +58,12 @@ var transitions = map[client.Status]map[input]client.Status{
 	},
 	client.StatusBackoff: {
 		start:     client.StatusStarting,
+		stop:      client.StatusStopping, // a child that was replaced still drains
 		endedStay: client.StatusStopped,
 	},
 	client.StatusFailed: {
 		start:     client.StatusStarting,
+		stop:      client.StatusStopping, // a child that was replaced still drains
 		endedStay: client.StatusStopped,
 	},
 }

@@ -11,7 +11,7 @@ var (
 		client.StatusStopped, client.StatusStarting, client.StatusReady, client.StatusUnhealthy,
 		client.StatusStopping, client.StatusBackoff, client.StatusFailed,
 	}
-	inputs = []input{start, becameOK, becameBad, stop, endedStay, endedNow, endedWait, endedGood}
+	inputs = []input{start, becameOK, becameBad, replaced, stop, endedStay, endedNow, endedWait, endedGood}
 )
 
 // allowed is the specification: what each input leads to, from which states.
@@ -21,8 +21,10 @@ var allowed = map[input]map[client.Status]client.Status{
 	},
 	becameOK:  {client.StatusStarting: client.StatusReady, client.StatusUnhealthy: client.StatusReady},
 	becameBad: {client.StatusReady: client.StatusUnhealthy},
+	replaced:  {client.StatusReady: client.StatusReady, client.StatusUnhealthy: client.StatusReady},
 	stop: {
 		client.StatusStarting: client.StatusStopping, client.StatusReady: client.StatusStopping, client.StatusUnhealthy: client.StatusStopping,
+		client.StatusBackoff: client.StatusStopping, client.StatusFailed: client.StatusStopping,
 	},
 	endedStay: {
 		client.StatusStopping: client.StatusStopped, client.StatusStarting: client.StatusStopped,

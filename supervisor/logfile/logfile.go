@@ -9,14 +9,12 @@
 package logfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Limits bound the log of one service.
@@ -91,64 +89,4 @@ func copyTail(from, to string, most int64) error {
 		return errors.Join(fmt.Errorf("copy the log: %w", err), os.Remove(to))
 	}
 	return nil
-}
-
-// tailBytes bounds what Tail reads.
-const tailBytes = 64 << 10
-
-// Tail returns the last lines of a log, at most n, not from before the offset.
-func Tail(path string, n int, offset int64) []string {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil
-	}
-	start := max(offset, info.Size()-tailBytes)
-	if offset > info.Size() { // it was emptied since
-		start = max(0, info.Size()-tailBytes)
-	}
-	data, err := io.ReadAll(io.NewSectionReader(file, start, info.Size()-start))
-	if err != nil {
-		return nil
-	}
-	if start > offset { // not at the beginning of a line
-		if _, rest, ok := bytes.Cut(data, []byte("\n")); ok {
-			data = rest
-		}
-	}
-	text := strings.TrimRight(string(data), "\n")
-	if text == "" {
-		return nil
-	}
-	lines := strings.Split(text, "\n")
-	return lines[max(0, len(lines)-n):]
-}
-
-// Size returns where a log ends now; a later Tail from there sees only what comes.
-func Size(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
-// Cause picks the line that says best why a process ended: the first line of a panic
-// or fatal error, else the last line. Empty: nothing was said.
-func Cause(lines []string) string {
-	for _, line := range lines {
-		for _, mark := range []string{"panic: ", "fatal error: ", "runtime: out of memory"} {
-			if strings.HasPrefix(line, mark) {
-				return line
-			}
-		}
-	}
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[len(lines)-1]
 }

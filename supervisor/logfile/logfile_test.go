@@ -46,7 +46,7 @@ func TestALogStaysBoundedWhileItsWriterGoesOn(t *testing.T) {
 	if total > 3*1100 {
 		t.Errorf("%d bytes on disk", total)
 	}
-	if lines := Tail(path, 1, 0); !slices.Equal(lines, []string{"line 999"}) {
+	if lines := Tail(path, 1); !slices.Equal(lines, []string{"line 999"}) {
 		t.Errorf("the last line is %q", lines)
 	}
 }
@@ -65,39 +65,59 @@ func TestAHugeLogIsNotCopiedWhole(t *testing.T) {
 func TestTail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.log")
 	write(t, path, "a\nb\nc\n")
-	offset := Size(path)
-	write(t, path, "d\ne\n")
-	for name, test := range map[string]struct {
-		n      int
-		offset int64
-		want   []string
-	}{
-		"the last lines":               {2, 0, []string{"d", "e"}},
-		"all when there are fewer":     {9, 0, []string{"a", "b", "c", "d", "e"}},
-		"not from before the offset":   {9, offset, []string{"d", "e"}},
-		"all when the log was emptied": {9, 1 << 20, []string{"a", "b", "c", "d", "e"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := Tail(path, test.n, test.offset); !slices.Equal(got, test.want) {
-				t.Errorf("got %q", got)
-			}
-		})
+	for n, want := range map[int][]string{2: {"b", "c"}, 9: {"a", "b", "c"}} {
+		if got := Tail(path, n); !slices.Equal(got, want) {
+			t.Errorf("%d: got %q", n, got)
+		}
 	}
-	if got := Tail(filepath.Join(t.TempDir(), "none"), 3, 0); got != nil {
+	if got := Tail(filepath.Join(t.TempDir(), "none"), 3); got != nil {
 		t.Errorf("a missing log has lines %q", got)
 	}
 }
 
-func TestCauseFindsThePanic(t *testing.T) {
-	for want, lines := range map[string][]string{
-		"panic: boom":                 {"starting", "panic: boom", "", "goroutine 1 [running]:", "main.main()"},
-		"fatal error: all goroutines": {"fatal error: all goroutines", "goroutine 1"},
-		"the last words":              {"first", "the last words"},
-		"":                            nil,
+func TestTheLastWordsAreThoseOfOneProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.log")
+	write(t, path, "a\nb\nc\n")
+	from := Size(path)
+	write(t, path, "d\ne\n")
+	to := Size(path)
+	write(t, path, "f\n")
+	for name, test := range map[string]struct {
+		n        int
+		from, to int64
+		want     []string
+	}{
+		"its last lines":               {1, from, to, []string{"e"}},
+		"all when there are fewer":     {9, from, to, []string{"d", "e"}},
+		"to the end":                   {9, from, 0, []string{"d", "e", "f"}},
+		"all when the log was emptied": {9, 1 << 20, 0, []string{"a", "b", "c", "d", "e", "f"}},
+		"emptied, and begun again":     {9, 1 << 20, from, []string{"a", "b", "c", "d", "e", "f"}},
 	} {
-		if got := Cause(lines); got != want {
-			t.Errorf("%q has cause %q, want %q", lines, got, want)
+		t.Run(name, func(t *testing.T) {
+			if got := LastWords(path, test.n, test.from, test.to); !slices.Equal(got, test.want) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestTheLastWordsOfAPanicAreItsBeginning(t *testing.T) {
+	for _, cause := range []string{"panic: boom", "fatal error: all goroutines are asleep", "SIGSEGV: segmentation violation", "runtime: out of memory: cannot allocate"} {
+		path := filepath.Join(t.TempDir(), "web.log")
+		write(t, path, "starting\n"+cause+"\n\ngoroutine 1 [running]:\n"+strings.Repeat("main.main()\n", 500))
+		words := LastWords(path, 5, 0, 0)
+		if len(words) != 5 || words[0] != cause || Cause(words) != cause {
+			t.Errorf("%s: got %q", cause, words)
 		}
+	}
+}
+
+func TestCauseIsTheLastWordsWithoutAPanic(t *testing.T) {
+	if got := Cause([]string{"first", "the last words"}); got != "the last words" {
+		t.Errorf("got %q", got)
+	}
+	if got := Cause(nil); got != "" {
+		t.Errorf("nothing was said, got %q", got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,21 +23,25 @@ import (
 )
 
 // Version of the file's format.
-const Version = 1
+const Version = 2
 
 // maxExits is how many exit records are kept for each instance.
 const maxExits = 20
 
 // Instance is what is recorded of one instance.
 type Instance struct {
-	Service     string           `json:"service"`
-	Instance    string           `json:"instance"`
-	Incarnation string           `json:"incarnation"` // written before the child starts
-	Process     process.Identity `json:"process"`     // zero: it does not run, or died while being started
+	Service  string        `json:"service"`
+	Instance string        `json:"instance"`
+	Children []Child       `json:"children"` // one, and more while one takes over from another
+	Exits    []client.Exit `json:"exits"`    // newest first
+}
+
+// Child is a process that is started, runs or drains.
+type Child struct {
+	Incarnation string           `json:"incarnation"` // written before the process is there
+	Process     process.Identity `json:"process"`     // zero: it is being started
 	Executable  string           `json:"executable"`
 	Started     time.Time        `json:"started"`
-	Restarts    int              `json:"restarts"`
-	Exits       []client.Exit    `json:"exits"` // newest first
 }
 
 // record is a file.
@@ -111,7 +116,9 @@ func (s *State) Instances() []Instance {
 	defer s.mu.Unlock()
 	records := make([]Instance, 0, len(s.instances))
 	for _, instance := range s.instances {
-		records = append(records, *instance)
+		record := *instance
+		record.Children = slices.Clone(instance.Children) // Started changes them in place
+		records = append(records, record)
 	}
 	return records
 }
@@ -126,8 +133,42 @@ func (s *State) Exits(instance string) []client.Exit {
 	return nil
 }
 
-// Update changes an instance's record and writes its file.
-func (s *State) Update(service, instance string, change func(*Instance)) error {
+// Starting records that a child is about to be started.
+func (s *State) Starting(service, instance string, child Child) error {
+	return s.update(service, instance, func(record *Instance) {
+		record.Children = append(record.Children, child)
+	})
+}
+
+// Started records the process of a child that was about to be started.
+func (s *State) Started(service, instance, incarnation string, identity process.Identity) error {
+	return s.update(service, instance, func(record *Instance) {
+		for n := range record.Children {
+			if record.Children[n].Incarnation == incarnation {
+				record.Children[n].Process = identity
+			}
+		}
+	})
+}
+
+// AddExit records an exit, and that the child is gone.
+func (s *State) AddExit(service, instance string, exit client.Exit) error {
+	return s.update(service, instance, func(record *Instance) {
+		record.Exits = append([]client.Exit{exit}, record.Exits...)
+		record.Exits = record.Exits[:min(len(record.Exits), maxExits)]
+		record.Children = slices.DeleteFunc(slices.Clone(record.Children), func(c Child) bool {
+			return c.Incarnation == exit.Incarnation
+		})
+	})
+}
+
+// Forget records that an instance has no children.
+func (s *State) Forget(service, instance string) error {
+	return s.update(service, instance, func(record *Instance) { record.Children = nil })
+}
+
+// update changes an instance's record and writes its file.
+func (s *State) update(service, instance string, change func(*Instance)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	record, ok := s.instances[instance]
@@ -137,17 +178,6 @@ func (s *State) Update(service, instance string, change func(*Instance)) error {
 	}
 	change(record)
 	return s.write(record)
-}
-
-// AddExit records an exit and that the process is gone.
-func (s *State) AddExit(service, instance string, exit client.Exit) error {
-	return s.Update(service, instance, func(record *Instance) {
-		record.Exits = append([]client.Exit{exit}, record.Exits...)
-		record.Exits = record.Exits[:min(len(record.Exits), maxExits)]
-		if record.Incarnation == exit.Incarnation {
-			record.Process = process.Identity{}
-		}
-	})
 }
 
 // write replaces an instance's file. The caller holds the lock.

@@ -20,16 +20,31 @@ func open(t *testing.T, dir string) *State {
 	return state
 }
 
+func start(t *testing.T, state *State, incarnation string, identity process.Identity) {
+	t.Helper()
+	if err := state.Starting("web", "web-1", Child{Incarnation: incarnation}); err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Started("web", "web-1", incarnation, identity); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheNextRuntimeReadsWhatTheLastOneWrote(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir)
 	identity := process.Identity{Pid: 42, Start: 7, Boot: "b"}
-	if err := first.Update("web", "web-1", func(i *Instance) { i.Incarnation, i.Process = "x", identity }); err != nil {
+	start(t, first, "x", identity)
+	second := open(t, dir)
+	records := second.Instances()
+	if len(records) != 1 || len(records[0].Children) != 1 || records[0].Children[0].Process != identity || records[0].Service != "web" {
+		t.Errorf("got %+v", records)
+	}
+	if err := second.Forget("web", "web-1"); err != nil {
 		t.Fatal(err)
 	}
-	records := open(t, dir).Instances()
-	if len(records) != 1 || records[0].Process != identity || records[0].Service != "web" {
-		t.Errorf("got %+v", records)
+	if records := open(t, dir).Instances(); len(records) != 1 || len(records[0].Children) != 0 {
+		t.Errorf("the third one reads %+v", records)
 	}
 }
 
@@ -47,17 +62,17 @@ func TestExitRecordsAreKeptNewestFirstAndBounded(t *testing.T) {
 	}
 }
 
-func TestTheExitOfAnEarlierIncarnationLeavesThePresentOne(t *testing.T) {
-	state := open(t, t.TempDir())
+func TestTheExitOfOneChildLeavesTheOther(t *testing.T) {
+	dir := t.TempDir()
+	state := open(t, dir)
 	now := process.Identity{Pid: 42, Start: 7}
-	if err := state.Update("web", "web-1", func(i *Instance) { i.Incarnation, i.Process = "second", now }); err != nil {
-		t.Fatal(err)
-	}
+	start(t, state, "first", process.Identity{Pid: 41, Start: 6})
+	start(t, state, "second", now)
 	if err := state.AddExit("web", "web-1", client.Exit{Incarnation: "first"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := state.Instances()[0].Process; got != now {
-		t.Errorf("the process is %+v", got)
+	if got := open(t, dir).Instances()[0].Children; len(got) != 1 || got[0].Process != now {
+		t.Errorf("the children are %+v", got)
 	}
 }
 
@@ -72,9 +87,10 @@ func TestAnUnusableStateIsSetAsideAndNeverStopsTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	contents := map[string][]byte{
-		"of a later version": []byte(`{"version":99,"instance":"web-1"}`),
-		"not about itself":   []byte(`{"version":1,"instance":"web-2"}`),
-		"a list":             []byte(`[]`),
+		"of a later version":  []byte(`{"version":99,"instance":"web-1"}`),
+		"of an older version": []byte(`{"version":1,"instance":"web-1"}`),
+		"not about itself":    []byte(`{"version":2,"instance":"web-2"}`),
+		"a list":              []byte(`[]`),
 	}
 	for i := range whole {
 		contents[fmt.Sprintf("cut at byte %d", i)] = whole[:i]

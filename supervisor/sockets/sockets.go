@@ -16,18 +16,20 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 )
 
-// Held are the sockets of one service. It is safe for concurrent use.
+// Held are the sockets of one service, for as long as one of its instances wants them.
+// It is safe for concurrent use.
 type Held struct {
 	service string
 	wanted  []plugins.Socket
 
-	mu    sync.Mutex
-	files []*os.File // nil: not bound
+	mu      sync.Mutex
+	files   []*os.File // nil: not bound
+	holders map[string]bool
 }
 
 // New returns the sockets of a service, not yet bound.
 func New(service string, wanted []plugins.Socket) *Held {
-	return &Held{service: service, wanted: wanted}
+	return &Held{service: service, wanted: wanted, holders: map[string]bool{}}
 }
 
 // Wanted returns the sockets as they were declared.
@@ -49,13 +51,21 @@ func (h *Held) Bound() bool {
 	return h.files != nil
 }
 
-// Bind binds all sockets, or none. It does nothing when they are bound.
-func (h *Held) Bind() error {
+// Hold makes sure that the sockets are bound until that holder releases them. It binds all
+// of them, or none; after an error the holder does not hold them.
+func (h *Held) Hold(holder string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.files != nil {
-		return nil
+	if h.files == nil {
+		if err := h.bindAll(); err != nil {
+			return err
+		}
 	}
+	h.holders[holder] = true
+	return nil
+}
+
+func (h *Held) bindAll() error {
 	files := make([]*os.File, 0, len(h.wanted))
 	for _, socket := range h.wanted {
 		file, err := bind(socket)
@@ -69,20 +79,25 @@ func (h *Held) Bind() error {
 	return nil
 }
 
-// Files returns the descriptors for a child to inherit. They stay this package's.
+// Files returns the descriptors for a child to inherit. They stay this package's, and valid
+// for as long as the caller holds them.
 func (h *Held) Files() []*os.File {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.files
 }
 
-// Release closes the sockets, so that callers are refused at once instead of waiting
-// for a service that will not come.
-func (h *Held) Release() {
+// Release ends a hold. With the last one the sockets are closed, so that callers are
+// refused at once instead of waiting for a service that will not come.
+func (h *Held) Release(holder string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.files == nil {
-		return // what is at the addresses then is not ours
+	if !h.holders[holder] {
+		return
+	}
+	delete(h.holders, holder)
+	if len(h.holders) > 0 {
+		return
 	}
 	closeAll(h.files)
 	h.files = nil

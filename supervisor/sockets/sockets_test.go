@@ -20,10 +20,10 @@ func unixSocket(t *testing.T) plugins.Socket {
 func TestConnectionsWaitWhileNobodyServes(t *testing.T) {
 	socket := unixSocket(t)
 	held := New("web", []plugins.Socket{socket})
-	if err := held.Bind(); err != nil {
+	if err := held.Hold("web-1"); err != nil {
 		t.Fatal(err)
 	}
-	defer held.Release()
+	defer held.Release("web-1")
 	client, err := net.Dial("unix", socket.Address)
 	if err != nil {
 		t.Fatalf("refused although the socket is held: %v", err)
@@ -56,13 +56,31 @@ func TestReleasedSocketsRefuseAndCanBeBoundAgain(t *testing.T) {
 	socket := unixSocket(t)
 	held := New("web", []plugins.Socket{socket})
 	for range 2 {
-		if err := held.Bind(); err != nil {
+		if err := held.Hold("web-1"); err != nil {
 			t.Fatal(err)
 		}
-		held.Release()
+		held.Release("web-1")
 		if conn, err := net.Dial("unix", socket.Address); err == nil {
 			conn.Close()
 			t.Fatal("a released socket accepts")
+		}
+	}
+}
+
+func TestSocketsStayBoundUntilTheLastHolderReleasesThem(t *testing.T) {
+	held := New("web", []plugins.Socket{unixSocket(t)})
+	for _, holder := range []string{"web-1", "web-2", "web-1"} {
+		if err := held.Hold(holder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		holder string
+		bound  bool
+	}{{"web-1", true}, {"web-1", true}, {"web-3", true}, {"web-2", false}} {
+		held.Release(step.holder)
+		if held.Bound() != step.bound {
+			t.Errorf("after the release of %s: bound is %v", step.holder, held.Bound())
 		}
 	}
 }
@@ -75,7 +93,7 @@ func TestATakenPortIsNamedWithItsHolder(t *testing.T) {
 	defer taken.Close()
 	first := unixSocket(t)
 	held := New("proxy", []plugins.Socket{first, {Name: "public", Network: "tcp", Address: taken.Addr().String()}})
-	err = held.Bind()
+	err = held.Hold("web-1")
 	port := taken.Addr().(*net.TCPAddr).Port
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d is in use by process %d", port, os.Getpid())) {
 		t.Errorf("got %v", err)
@@ -93,12 +111,12 @@ func TestASocketOfADeadProcessIsReplacedAndALiveOneIsNot(t *testing.T) {
 	}
 	dead.SetUnlinkOnClose(false)
 	held := New("web", []plugins.Socket{socket})
-	if err := held.Bind(); err == nil || !strings.Contains(err.Error(), "another process serves it") {
+	if err := held.Hold("web-1"); err == nil || !strings.Contains(err.Error(), "another process serves it") {
 		t.Errorf("got %v", err)
 	}
 	dead.Close()
-	if err := held.Bind(); err != nil {
+	if err := held.Hold("web-1"); err != nil {
 		t.Error(err)
 	}
-	held.Release()
+	held.Release("web-1")
 }

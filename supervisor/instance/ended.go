@@ -1,0 +1,123 @@
+package instance
+
+import (
+	"time"
+
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+	"github.com/owncloud/ocis-runtime/supervisor/restart"
+)
+
+// ended follows the end of a process.
+func (k *keeper) ended(r *run) {
+	delete(k.runs, r)
+	exit := r.child.Exit()
+	switch {
+	case r == k.current:
+		k.currentEnded(r, exit)
+	case r == k.successor:
+		k.clearSuccessor()
+		k.now.Message = "was not replaced: " + r.why(exit) + "; " + goesOn
+		k.publish(k.now)
+		k.record(r, exit, goesOn)
+	default:
+		k.record(r, exit, "replaced")
+	}
+	if k.now.Status == client.StatusStopping && len(k.runs) == 0 {
+		k.allEnded()
+	}
+}
+
+// currentEnded decides what the end of the present child leads to, and starts over at
+// once when that is the decision. The record is written beside the next start, not before.
+func (k *keeper) currentEnded(r *run, exit process.Exit) {
+	k.current = nil
+	k.now.Pid, k.now.Nodes = 0, nil
+	switch {
+	case k.now.Status == client.StatusStopping:
+		k.record(r, exit, restart.Decide(restart.Facts{Wanted: k.now.Wanted, Asked: true}, k.options.Backoff, 0).String())
+	case k.successor != nil:
+		k.current = k.successor
+		k.clearSuccessor()
+		k.show(k.current)
+		k.become(endedNow, r.why(exit))
+		k.record(r, exit, "its replacement was starting already")
+	default:
+		decision := k.decide(r, exit)
+		k.follow(decision, r.why(exit))
+		k.record(r, exit, decision.String())
+	}
+}
+
+// decide asks the restart policy.
+func (k *keeper) decide(r *run, exit process.Exit) restart.Decision {
+	decision := restart.Decide(restart.Facts{
+		Policy:   k.options.Declaration.Restart,
+		Wanted:   k.now.Wanted,
+		Asked:    r.asked,
+		Success:  exit.Code == 0,
+		Uptime:   time.Since(r.started),
+		Failures: k.failures,
+	}, k.options.Backoff, k.options.Random())
+	k.failures = decision.Failures
+	return decision
+}
+
+// allEnded leaves stopping.
+func (k *keeper) allEnded() {
+	if !k.now.Wanted {
+		k.become(endedStay, "stopped")
+		return
+	}
+	k.become(endedNow, k.now.Message)
+	k.execute()
+}
+
+// why says in words what ended it. Its own exit says more than a signal of ours.
+func (r *run) why(exit process.Exit) string {
+	if r.reason == "" || exit.Code >= 0 {
+		return exit.String()
+	}
+	return r.reason
+}
+
+// record hands the end of a child to the observer, in a goroutine of its own.
+func (k *keeper) record(r *run, exit process.Exit, decision string) {
+	end := End{
+		Instance: k.now.Name, LogFrom: r.logFrom,
+		Exit: client.Exit{
+			Code: exit.Code, At: time.Now().UTC(), Pid: r.pid(), Incarnation: r.incarnation,
+			UptimeSeconds: time.Since(r.started).Seconds(), Expected: r.asked, Decision: decision,
+			Cause: r.causeOf(exit),
+		},
+	}
+	if exit.Signal != 0 {
+		end.Exit.Signal = process.SignalName(exit.Signal)
+	}
+	if exit.Code < 0 {
+		end.Reason = r.reason
+	}
+	if k.current != nil { // its lines follow
+		end.LogTo = k.current.logFrom
+	}
+	k.helpers.Go(func() {
+		k.options.Observer.Exited(end)
+		if r.child != nil {
+			r.child.Wait()
+		}
+	})
+}
+
+// causeOf sorts an end into one of few kinds.
+func (r *run) causeOf(exit process.Exit) client.Cause {
+	switch {
+	case r.asked:
+		return client.CauseAsked
+	case r.cause != "" && exit.Code < 0:
+		return r.cause
+	case exit.Signal != 0:
+		return client.CauseSignal
+	default:
+		return client.CauseExit
+	}
+}

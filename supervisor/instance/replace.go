@@ -1,0 +1,65 @@
+package instance
+
+import (
+	"fmt"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+// replace starts another child: beside the present one where that is possible, else when
+// the present one has drained.
+func (k *keeper) replace() error {
+	present, status := k.current, k.now.Status
+	k.want()
+	serves := status == client.StatusReady || status == client.StatusUnhealthy
+	switch {
+	case k.successor != nil: // one is on its way
+	case serves && !k.options.Declaration.Singleton:
+		return k.startSuccessor()
+	case present != nil && status != client.StatusStopping:
+		k.stopAll("restart")
+	}
+	return nil
+}
+
+// startSuccessor starts the child that is to take over.
+func (k *keeper) startSuccessor() error {
+	r, err := k.launch()
+	if err != nil {
+		exit := r.notStarted(err)
+		k.record(r, exit, goesOn)
+		return fmt.Errorf("%s was not replaced: it %s; %s", k.now.Name, r.reason, goesOn)
+	}
+	k.successor = r
+	k.now.Successor = r.incarnation
+	k.publish(k.now)
+	return nil
+}
+
+// goesOn is what follows when a child that was to take over has failed.
+const goesOn = "the one before it goes on"
+
+// takeOver makes the successor, which is ready, the present child, and drains the other
+// one. First it is told, so that nobody looks for the one that goes.
+func (k *keeper) takeOver(nodes []plugins.Registration) {
+	before := k.current
+	k.current = k.successor
+	k.clearSuccessor()
+	k.show(k.current)
+	k.now.Nodes = nodes
+	k.become(replaced, fmt.Sprintf("took over from process %d", before.pid()))
+	k.health.Reset(k.options.HealthInterval)
+	k.drain(before)
+}
+
+func (k *keeper) clearSuccessor() { k.successor, k.now.Successor = nil, "" }
+
+// dropSuccessor kills a child that is not needed any more.
+func (k *keeper) dropSuccessor() {
+	if k.successor != nil {
+		k.successor.asked = true
+		k.successor.child.Kill()
+		k.clearSuccessor()
+	}
+}

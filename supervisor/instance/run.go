@@ -1,0 +1,160 @@
+package instance
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/child"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
+)
+
+// run is one incarnation: a child with what its keeper knows of it.
+type run struct {
+	incarnation string
+	started     time.Time
+	child       *child.Child // nil: it could not be started
+	logFrom     int64        // where its lines begin in the log
+	asked       bool         // it was asked to end
+	cause       client.Cause // of its end, when the supervisor ended it
+	reason      string       // the same in words
+}
+
+// notStarted notes why there is no child.
+func (r *run) notStarted(err error) process.Exit {
+	r.cause, r.reason = client.CauseNotStarted, "cannot be started: "+err.Error()
+	return process.Exit{Code: -1}
+}
+
+// kill ends a child for a reason.
+func (r *run) kill(cause client.Cause, reason string) {
+	r.cause, r.reason = cause, reason
+	r.child.Kill()
+}
+
+func (r *run) pid() int {
+	if r.child == nil {
+		return 0
+	}
+	return r.child.Pid()
+}
+
+// launch starts a child and lets goroutines watch it. After an error there is no child.
+func (k *keeper) launch() (*run, error) {
+	r := &run{incarnation: rand.Text(), started: time.Now()}
+	if err := k.options.Observer.Starting(k.now.Name, r.incarnation); err != nil {
+		return r, err
+	}
+	spec, release, err := k.options.Spec(r.incarnation)
+	if err != nil {
+		return r, err
+	}
+	defer release()
+	r.logFrom = spec.LogOffset
+	if r.child, err = child.Start(spec); err != nil {
+		return r, err
+	}
+	k.runs[r] = true
+	k.awaitEnd(r)
+	k.awaitReady(r)
+	k.options.Observer.Started(k.now.Name, r.incarnation, r.child.Identity())
+	return r, nil
+}
+
+// show makes a run the one that others see.
+func (k *keeper) show(r *run) {
+	if k.now.Incarnation != "" && r.child != nil {
+		k.now.Restarts++
+	}
+	k.now.Pid, k.now.Incarnation, k.now.Started = r.pid(), r.incarnation, r.started
+}
+
+func (k *keeper) awaitEnd(r *run) {
+	k.helpers.Go(func() {
+		<-r.child.Done() // bounded by the child's life, which ends with Serve
+		k.report(r, func() { k.ended(r) })
+	})
+}
+
+func (k *keeper) awaitReady(r *run) {
+	bound := k.readyTimeout()
+	k.helpers.Go(func() {
+		ctx, cancel := context.WithTimeout(k.serving, bound)
+		defer cancel()
+		nodes, err := r.child.WaitReady(ctx)
+		k.report(r, func() { k.readyOrNot(r, nodes, err) })
+	})
+}
+
+func (k *keeper) readyTimeout() time.Duration {
+	if k.options.Declaration.ReadyTimeout > 0 {
+		return k.options.Declaration.ReadyTimeout
+	}
+	return plugins.DefaultReadyTimeout
+}
+
+// readyOrNot follows the outcome of a start.
+func (k *keeper) readyOrNot(r *run, nodes []plugins.Registration, err error) {
+	starting := r == k.current && k.now.Status == client.StatusStarting
+	switch {
+	case !starting && r != k.successor: // it drains already
+	case err != nil:
+		r.kill(client.CauseNotReady, fmt.Sprintf("%v, after %s", err, time.Since(r.started).Round(time.Millisecond)))
+	case starting:
+		k.now.Nodes = nodes
+		k.become(becameOK, "")
+		k.health.Reset(k.options.HealthInterval)
+	default:
+		k.takeOver(nodes)
+	}
+}
+
+// askHealth lets a goroutine ask the present child how it is.
+func (k *keeper) askHealth() {
+	r, bound := k.current, k.options.HealthTimeout
+	k.helpers.Go(func() {
+		ctx, cancel := context.WithTimeout(k.serving, bound)
+		defer cancel()
+		asked := time.Now()
+		reply, err := r.child.Health(ctx)
+		took := time.Since(asked)
+		k.report(r, func() { k.judge(r, reply, took, err) })
+	})
+}
+
+// judge draws the conclusion of a health call: no answer is worse than a bad one.
+func (k *keeper) judge(r *run, reply plugins.HealthReply, took time.Duration, err error) {
+	status := k.now.Status
+	if r != k.current || status != client.StatusReady && status != client.StatusUnhealthy {
+		return
+	}
+	if err != nil {
+		r.kill(client.CauseHung, fmt.Sprintf("hung: no answer to a health check within %s", k.options.HealthTimeout))
+		return
+	}
+	k.options.Observer.HealthAnswered(k.now.Name, took)
+	switch {
+	case !reply.Healthy && status == client.StatusReady:
+		k.become(becameBad, reply.Message)
+	case reply.Healthy && status == client.StatusUnhealthy:
+		k.become(becameOK, "")
+	}
+	k.health.Reset(k.options.HealthInterval)
+}
+
+// drain asks a child to end, and makes sure that it does.
+func (k *keeper) drain(r *run) {
+	r.asked = true
+	grace := k.stopGrace()
+	k.helpers.Go(func() { r.child.Stop(k.serving, grace) })
+}
+
+func (k *keeper) stopGrace() time.Duration {
+	if k.options.Declaration.StopGrace > 0 {
+		return k.options.Declaration.StopGrace
+	}
+	return plugins.DefaultStopGrace
+}
