@@ -39,19 +39,21 @@ func (o *observer) Started(name, incarnation string, identity process.Identity) 
 	o.warn(err, "a next runtime could not find this child")
 }
 
+// Changing implements instance.Observer.
+func (o *observer) Changing(from client.Status, now instance.Snapshot) {
+	o.register(from, now)
+	if now.Status == client.StatusStopped || now.Status == client.StatusFailed {
+		o.service.sockets.Release(now.Name)
+	}
+}
+
 // Changed implements instance.Observer.
 func (o *observer) Changed(from client.Status, now instance.Snapshot) {
-	s := o.supervisor
-	o.register(from, now)
 	o.say(from, now)
-	switch now.Status {
-	case client.StatusStopped:
-		o.service.sockets.Release(now.Name)
-	case client.StatusFailed:
-		o.service.sockets.Release(now.Name)
+	if now.Status == client.StatusFailed {
 		o.failEssential(now)
 	}
-	s.history.Add(client.Event{
+	o.supervisor.history.Add(client.Event{
 		Kind: client.EventStatus, Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
 		Pid: now.Pid, Status: now.Status, Message: now.Message,
 	})

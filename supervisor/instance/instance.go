@@ -21,7 +21,10 @@ type Observer interface {
 	Starting(name, incarnation string) error
 	// Started comes after each exec.
 	Started(name, incarnation string, identity process.Identity)
-	// Changed comes with each state, and when another child takes over a ready instance.
+	// Changing comes with each state, and when another child takes over a ready instance,
+	// before anybody can see it: who waits for the state finds done what Changing does.
+	Changing(from client.Status, now Snapshot)
+	// Changed comes when everybody can see it.
 	Changed(from client.Status, now Snapshot)
 	// Exited comes with each end of a process; it fills in the message and the last lines.
 	Exited(end End)

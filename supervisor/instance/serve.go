@@ -112,6 +112,7 @@ func (k *keeper) become(in input, message string) {
 	if to != client.StatusReady && to != client.StatusUnhealthy {
 		k.health.Stop()
 	}
+	k.options.Observer.Changing(from, k.now)
 	k.publish(k.now)
 	k.options.Observer.Changed(from, k.now)
 }
