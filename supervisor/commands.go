@@ -26,38 +26,79 @@ func (s *Supervisor) find(ctx context.Context, name string) (*service, error) {
 	}
 }
 
-// Run makes sure that a service runs. It blocks until all its instances are ready, or one
-// cannot be, or ctx is done.
+// targets returns the instances that a name means: all of a service's, or the one of that
+// name. It returns an *UnknownServiceError for a name that neither has.
+func (s *Supervisor) targets(ctx context.Context, name string) (*service, []*instance.Instance, error) {
+	svc, err := s.find(ctx, name)
+	if err == nil {
+		return svc, svc.all(), nil
+	}
+	if svc, err := s.find(ctx, serviceOf(name)); err == nil {
+		for _, i := range svc.all() {
+			if i.String() == name {
+				return svc, []*instance.Instance{i}, nil
+			}
+		}
+	}
+	return nil, nil, err
+}
+
+// serviceOf returns the service of an instance's name.
+func serviceOf(instance string) string {
+	dash := strings.LastIndexByte(instance, '-')
+	return instance[:max(dash, 0)]
+}
+
+// Run makes sure that a service, or one instance, runs. It blocks until all of it is ready,
+// or something cannot be, or ctx is done.
 func (s *Supervisor) Run(ctx context.Context, name string) error {
-	svc, err := s.find(ctx, name)
+	_, instances, err := s.targets(ctx, name)
 	if err != nil {
 		return err
 	}
-	return svc.each(func(i *instance.Instance) error { return i.Run(ctx) })
+	return each(instances, func(i *instance.Instance) error { return i.Run(ctx) })
 }
 
-// Kill stops a service, and it stays stopped. It blocks until it has drained and ended.
+// Kill stops a service, or one instance, and it stays stopped. It blocks until it has
+// drained and ended.
 func (s *Supervisor) Kill(ctx context.Context, name string) error {
-	svc, err := s.find(ctx, name)
+	_, instances, err := s.targets(ctx, name)
 	if err != nil {
 		return err
 	}
-	return svc.each(func(i *instance.Instance) error { return i.Kill(ctx) })
+	return each(instances, func(i *instance.Instance) error { return i.Kill(ctx) })
 }
 
-// Restart replaces a service's children, one after the other. It blocks until the last new
-// one is ready; the first that does not become ready ends it.
+// Restart replaces the children of a service one after the other, or that of one instance.
+// It blocks until the last new one is ready; the first that does not become ready ends it.
 func (s *Supervisor) Restart(ctx context.Context, name string) error {
-	svc, err := s.find(ctx, name)
+	_, instances, err := s.targets(ctx, name)
 	if err != nil {
 		return err
 	}
-	for _, i := range svc.all() {
+	for _, i := range instances {
 		if err := i.Restart(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Crash sends a signal to a child and returns at once. Of a service's children it is the
+// first that runs.
+func (s *Supervisor) Crash(ctx context.Context, name string, signal syscall.Signal) error {
+	_, instances, err := s.targets(ctx, name)
+	if err != nil {
+		return err
+	}
+	target := instances[0]
+	for _, i := range instances {
+		if i.Snapshot().Pid != 0 {
+			target = i
+			break
+		}
+	}
+	return target.Crash(ctx, signal)
 }
 
 // Scale changes how many instances a service has, until the runtime ends. It blocks until
@@ -68,43 +109,6 @@ func (s *Supervisor) Scale(ctx context.Context, name string, replicas int) error
 		return err
 	}
 	return svc.scale(ctx, replicas)
-}
-
-// Crash sends a signal to a child and returns at once. name is a service's, whose first
-// instance with a process is meant, or an instance's.
-func (s *Supervisor) Crash(ctx context.Context, name string, signal syscall.Signal) error {
-	target, err := s.findInstance(ctx, name)
-	if err != nil {
-		return err
-	}
-	return target.Crash(ctx, signal)
-}
-
-func (s *Supervisor) findInstance(ctx context.Context, name string) (*instance.Instance, error) {
-	if svc, err := s.find(ctx, serviceOf(name)); err == nil {
-		for _, i := range svc.all() {
-			if i.String() == name {
-				return i, nil
-			}
-		}
-	}
-	svc, err := s.find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	instances := svc.all()
-	for _, i := range instances {
-		if i.Snapshot().Pid != 0 {
-			return i, nil
-		}
-	}
-	return instances[0], nil
-}
-
-// serviceOf returns the service of an instance's name.
-func serviceOf(instance string) string {
-	dash := strings.LastIndexByte(instance, '-')
-	return instance[:max(dash, 0)]
 }
 
 // History returns what happened to services and to the runtime.

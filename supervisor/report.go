@@ -23,13 +23,14 @@ func (s *Supervisor) List() []client.Instance {
 	return instances
 }
 
-// Status returns one service in full.
+// Status returns one service in full, or what of it concerns one instance.
 func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, error) {
-	svc, err := s.find(ctx, name)
+	svc, instances, err := s.targets(ctx, name)
 	if err != nil {
 		return client.Service{}, err
 	}
 	d := svc.declaration
+	name = d.Name
 	status := client.Service{
 		Name: d.Name, Version: d.Version, Summary: d.Summary,
 		Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
@@ -39,7 +40,7 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 		Exits:     []client.Exit{},
 		LogTail:   []client.LogLine{},
 	}
-	for _, i := range svc.all() {
+	for _, i := range instances {
 		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true))
 		status.Exits = append(status.Exits, s.state.Exits(i.String())...)
 	}

@@ -110,8 +110,7 @@ func (svc *service) shortName(instance string) string {
 }
 
 // each calls do for all instances at the same time and waits.
-func (svc *service) each(do func(*instance.Instance) error) error {
-	instances := svc.all()
+func each(instances []*instance.Instance, do func(*instance.Instance) error) error {
 	problems := make([]error, len(instances))
 	var doing sync.WaitGroup
 	for n, i := range instances {
@@ -182,5 +181,5 @@ func (svc *service) scale(ctx context.Context, replicas int) error {
 	if !wanted {
 		return nil
 	}
-	return svc.each(func(i *instance.Instance) error { return i.Run(ctx) })
+	return each(svc.all(), func(i *instance.Instance) error { return i.Run(ctx) })
 }

@@ -369,7 +369,7 @@ func (s *Supervisor) stopInOrder() {
 					return
 				}
 			}
-			err := svc.each(func(i *instance.Instance) error { return i.Kill(ctx) })
+			err := each(svc.all(), func(i *instance.Instance) error { return i.Kill(ctx) })
 			if err != nil && s.aborted.Err() == nil {
 				s.log.WithError(err).Errorf("%s did not stop in time and is killed", name)
 			}

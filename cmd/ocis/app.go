@@ -61,7 +61,7 @@ func newApp() *cli.App {
 		CommandNotFound:      nil,
 		Commands: append([]*cli.Command{
 			serverCommand(), initCommand(), listCommand(), statusCommand(), runCommand(), killCommand(),
-			restartCommand(), crashCommand(), logsCommand(), eventsCommand(), treeCommand(), doctorCommand(),
+			restartCommand(), scaleCommand(), crashCommand(), logsCommand(), eventsCommand(), treeCommand(), doctorCommand(),
 			completionCommand(), versionCommand(),
 		}, serviceCommands()...),
 	}

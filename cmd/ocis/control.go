@@ -29,18 +29,23 @@ func controlCommand(command *cli.Command, act func(context.Context, *cli.Context
 		if err != nil {
 			return err
 		}
-		if c.Bool(jsonFlag.Name) {
-			return print.JSON(c.App.Writer, service)
-		}
-		for _, i := range service.Instances {
-			cell := statusCell(i)
-			fmt.Fprintf(c.App.Writer, "%s is %s", rowName(i), print.Paint(c.App.Writer, cell.Text, cell.Color))
-			if i.Pid != 0 {
-				fmt.Fprintf(c.App.Writer, " (process %d)", i.Pid)
-			}
-			fmt.Fprintln(c.App.Writer)
-		}
-		return nil
+		return printControlled(c, service)
 	}
 	return command
+}
+
+// printControlled says what became of a service.
+func printControlled(c *cli.Context, service client.Service) error {
+	if c.Bool(jsonFlag.Name) {
+		return print.JSON(c.App.Writer, service)
+	}
+	for _, i := range service.Instances {
+		cell := statusCell(i)
+		fmt.Fprintf(c.App.Writer, "%s is %s", rowName(i, service.Instances), print.Paint(c.App.Writer, cell.Text, cell.Color))
+		if i.Pid != 0 {
+			fmt.Fprintf(c.App.Writer, " (process %d)", i.Pid)
+		}
+		fmt.Fprintln(c.App.Writer)
+	}
+	return nil
 }

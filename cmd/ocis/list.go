@@ -43,7 +43,7 @@ func printInstances(c *cli.Context, instances []client.Instance) {
 	var rows [][]print.Cell
 	for _, i := range instances {
 		rows = append(rows, []print.Cell{
-			print.Text(rowName(i)), statusCell(i), print.Text(orDash(i.Pid != 0, fmt.Sprint(i.Pid))),
+			print.Text(rowName(i, instances)), statusCell(i), print.Text(orDash(i.Pid != 0, fmt.Sprint(i.Pid))),
 			print.Text(orDash(i.Pid != 0, print.Duration(seconds(i.UptimeSeconds)))), print.Text(fmt.Sprint(i.Restarts)),
 			print.Text(orDash(i.Pid != 0, fmt.Sprintf("%.1fs", i.CPUSeconds))), print.Text(orDash(i.Pid != 0, print.Bytes(i.RSSBytes))),
 			print.Text(yesNo(i.Isolated)), print.Text(shorten(i.Node, maxNode)),
@@ -52,17 +52,19 @@ func printInstances(c *cli.Context, instances []client.Instance) {
 	print.Table(c.App.Writer, []string{"SERVICE", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "ISOLATED", "NODE"}, rows)
 	for _, i := range instances {
 		if i.Message != "" && i.Status != client.StatusReady && i.Status != client.StatusStopped {
-			fmt.Fprintf(c.App.Writer, "%s: %s\n", i.Service, i.Message+nextTry(i))
+			fmt.Fprintf(c.App.Writer, "%s: %s\n", rowName(i, instances), i.Message+nextTry(i))
 		}
 	}
 }
 
-// rowName is the service's name, as long as it has one instance.
-func rowName(i client.Instance) string {
-	if i.Instance == i.Service+"-1" {
-		return i.Service
+// rowName is the service's name, as long as that has one instance among these.
+func rowName(i client.Instance, among []client.Instance) string {
+	for _, other := range among {
+		if other.Service == i.Service && other.Instance != i.Instance {
+			return i.Instance
+		}
 	}
-	return i.Instance
+	return i.Service
 }
 
 func statusCell(i client.Instance) print.Cell {

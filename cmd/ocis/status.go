@@ -52,6 +52,9 @@ func printStatus(c *cli.Context, s client.Service) {
 		if i.Message != "" {
 			state += ": " + i.Message + nextTry(i)
 		}
+		if len(s.Instances) > 1 {
+			field("instance", i.Instance)
+		}
 		field("state", state)
 		if i.Pid != 0 {
 			field("memory", fmt.Sprintf("%s resident, %s proportional; %.1f s CPU", print.Bytes(i.RSSBytes), print.Bytes(i.PSSBytes), i.CPUSeconds))

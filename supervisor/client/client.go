@@ -87,7 +87,13 @@ func (c *Client) Restart(ctx context.Context, service string) (Service, error) {
 	return c.act(ctx, service, "restart", nil)
 }
 
-// Crash sends a signal to a service's process.
+// Scale changes how many instances a service has, and blocks until new ones are ready and
+// those that are too many have ended.
+func (c *Client) Scale(ctx context.Context, service string, replicas int) (Service, error) {
+	return c.act(ctx, service, "scale", ScaleRequest{Replicas: replicas})
+}
+
+// Crash sends a signal to a service's process, or an instance's.
 func (c *Client) Crash(ctx context.Context, service, signal string) (Service, error) {
 	return c.act(ctx, service, "crash", CrashRequest{Signal: signal})
 }

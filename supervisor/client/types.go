@@ -137,6 +137,11 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
 
+// ScaleRequest is the body of a scale call.
+type ScaleRequest struct {
+	Replicas int `json:"replicas"`
+}
+
 // CrashRequest is the body of a crash call.
 type CrashRequest struct {
 	Signal string `json:"signal"` // default SIGKILL

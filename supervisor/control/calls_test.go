@@ -108,7 +108,7 @@ func TestListAndTreeNameEveryService(t *testing.T) {
 		t.Errorf("%v %+v", err, list)
 	}
 	tree, err := s.Tree(t.Context())
-	if err != nil || len(tree) != 2 || len(tree[0].Needs) != 1 || tree[0].Needs[0] != "web" || len(tree[1].Needs) != 0 {
+	if err != nil || len(tree) != 2 || tree[0].Service != "web" || len(tree[0].Needs) != 0 || len(tree[1].Needs) != 1 || tree[1].Needs[0] != "web" {
 		t.Errorf("%v %+v", err, tree)
 	}
 }

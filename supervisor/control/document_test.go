@@ -57,7 +57,7 @@ func TestTheDocumentHasExactlyTheFields(t *testing.T) {
 	schemas := readDocument(t).Components.Schemas
 	for _, value := range []any{
 		client.Instance{}, client.Exit{}, client.Service{}, client.Socket{}, client.LogLine{},
-		client.Event{}, client.TreeNode{}, client.Error{}, client.CrashRequest{},
+		client.Event{}, client.TreeNode{}, client.Error{}, client.CrashRequest{}, client.ScaleRequest{},
 	} {
 		kind := reflect.TypeOf(value)
 		schema, ok := schemas[kind.Name()]

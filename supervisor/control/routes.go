@@ -39,6 +39,7 @@ func (s *Server) table() map[string]http.HandlerFunc {
 		"POST /v1/services/{name}/kill":    s.act((*supervisor.Supervisor).Kill),
 		"POST /v1/services/{name}/restart": s.act((*supervisor.Supervisor).Restart),
 		"POST /v1/services/{name}/crash":   s.crash,
+		"POST /v1/services/{name}/scale":   s.scale,
 		"GET /v1/tree":                     s.tree,
 		"GET /v1/events":                   s.events,
 		"GET /v1/logs":                     s.logs,
@@ -134,23 +135,43 @@ func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
 
 // readCrash returns the signal that a crash call asks for, SIGKILL when it has no body.
 func readCrash(r *http.Request) (syscall.Signal, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return 0, fmt.Errorf("read the body: %w", err)
-	}
 	request := client.CrashRequest{Signal: "SIGKILL"}
-	if len(body) > 0 {
-		decoder := json.NewDecoder(bytes.NewReader(body))
-		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&request)
-		if _, more := decoder.Token(); err == nil && more != io.EOF {
-			err = errors.New("something follows it")
-		}
-		if err != nil {
-			return 0, fmt.Errorf(`the body is not like {"signal":"SIGKILL"}: %w`, err)
-		}
+	if err := readBody(r, &request, `{"signal":"SIGKILL"}`); err != nil {
+		return 0, err
 	}
 	return process.ParseSignal(request.Signal)
+}
+
+func (s *Server) scale(w http.ResponseWriter, r *http.Request) {
+	var request client.ScaleRequest
+	if err := readBody(r, &request, `{"replicas":2}`); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	s.act(func(sup *supervisor.Supervisor, ctx context.Context, name string) error {
+		return sup.Scale(ctx, name, request.Replicas)
+	})(w, r)
+}
+
+// readBody fills request from a body, if there is one. example shows what is expected.
+func readBody(r *http.Request, request any, example string) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return fmt.Errorf("read the body: %w", err)
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(request)
+	if _, more := decoder.Token(); err == nil && more != io.EOF {
+		err = errors.New("something follows it")
+	}
+	if err != nil {
+		return fmt.Errorf("the body is not like %s: %w", example, err)
+	}
+	return nil
 }
 
 func answer(w http.ResponseWriter, body any) {

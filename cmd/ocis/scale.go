@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/owncloud/ocis-runtime/supervisor"
+)
+
+func scaleCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "scale",
+		Usage:     "change how many processes serve a service's socket",
+		ArgsUsage: "SERVICE=NUMBER...",
+		Description: "Returns when new instances are ready, and those that are too many have drained.\n" +
+			"Lasts until the runtime ends; OCIS_REPLICAS and runtime.replicas in ocis.yaml are for\n" +
+			"ever. nats, users and storage own their data alone and cannot be scaled.",
+		Flags:        []cli.Flag{jsonFlag},
+		BashComplete: completeServices,
+		Action:       scale,
+	}
+}
+
+// scaling is a wish: so many instances of that service.
+type scaling struct {
+	service  string
+	replicas int
+}
+
+func scale(c *cli.Context) error {
+	wishes, err := parseScalings(c.Args().Slice())
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	runtime, err := runtimeClient()
+	if err != nil {
+		return err
+	}
+	for _, wish := range wishes {
+		service, err := runtime.Scale(c.Context, wish.service, wish.replicas)
+		if err != nil {
+			return err
+		}
+		if err := printControlled(c, service); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseScalings(words []string) ([]scaling, error) {
+	if len(words) == 0 {
+		return nil, errors.New("how many of what? like `ocis scale webdav=2`")
+	}
+	var wishes []scaling
+	for _, word := range words {
+		service, replicas, err := supervisor.ParseReplicas(word)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(wishes, func(w scaling) bool { return w.service == service }) {
+			return nil, fmt.Errorf("%s is there twice", service)
+		}
+		wishes = append(wishes, scaling{service, replicas})
+	}
+	return wishes, nil
+}
