@@ -62,12 +62,16 @@ func (l Launch) Environ() []string {
 	}
 	return []string{
 		envInstance + "=" + l.Instance,
-		envIncarnation + "=" + l.Incarnation,
+		IncarnationVariable(l.Incarnation),
 		envOrphanGrace + "=" + l.OrphanGrace.String(),
 		fmt.Sprintf("%s=%d", envListenFDs, len(names)),
 		envListenNames + "=" + strings.Join(names, ":"),
 	}
 }
+
+// IncarnationVariable returns the variable by which the process of an incarnation can be
+// told from all others.
+func IncarnationVariable(incarnation string) string { return envIncarnation + "=" + incarnation }
 
 // launchFromEnvironment is the other end of Environ. It removes the variables, so that
 // programs which the child starts do not take themselves for children.

@@ -39,10 +39,16 @@ type host struct {
 
 func newHost(s Service, child *Child, restore func(), exit func(int)) *host {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &host{
+	h := &host{
 		service: s, child: child, ctx: ctx, cancel: cancel,
 		restore: restore, ended: make(chan struct{}), exit: exit,
 	}
+	// From the very beginning: a supervisor may die before it has said its first word.
+	h.orphaned = time.AfterFunc(child.launch.OrphanGrace, func() {
+		child.log.Warnf("no supervisor was heard for %s: draining", child.launch.OrphanGrace)
+		h.drain(child.StopGrace())
+	})
+	return h
 }
 
 // connected is called when a supervisor dispenses the contract: the earliest moment
@@ -51,10 +57,6 @@ func newHost(s Service, child *Child, restore func(), exit func(int)) *host {
 func (h *host) connected() {
 	h.startOnce.Do(func() {
 		h.restore()
-		h.orphaned = time.AfterFunc(h.child.launch.OrphanGrace, func() {
-			h.child.log.Warnf("no supervisor was heard for %s: draining", h.child.launch.OrphanGrace)
-			h.drain(h.child.StopGrace())
-		})
 		go h.run()
 	})
 }
@@ -87,6 +89,7 @@ func (h *host) heard() { h.orphaned.Reset(h.child.launch.OrphanGrace) }
 // drain asks the service to end, and ends the process when it does not.
 func (h *host) drain(deadline time.Duration) {
 	h.drainOnce.Do(func() {
+		h.startOnce.Do(func() { h.exit(ExitDrained) }) // it has not begun, and shall not any more
 		time.AfterFunc(deadline, func() {
 			h.child.log.Errorf("not drained after %s: giving up what is left", deadline)
 			h.exit(ExitLate)

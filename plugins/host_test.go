@@ -26,11 +26,14 @@ func hostService(t *testing.T, grace time.Duration, s Service) hosted {
 	s.Log = logrus.New()
 	s.Log.SetOutput(io.Discard)
 	h := hosted{code: make(chan int, 2)} // two, to see a second exit
-	child := newChild(s, Launch{Instance: s.Name + "-1", Incarnation: "x", OrphanGrace: grace}, true, nil)
-	h.host = newHost(s, child, func() {}, func(code int) { h.code <- code })
+	h.host = newHost(s, childOf(s, grace), func() {}, func(code int) { h.code <- code })
 	h.connected()
 	t.Cleanup(func() { h.cancel(); <-h.ended; h.orphaned.Stop() })
 	return h
+}
+
+func childOf(s Service, grace time.Duration) *Child {
+	return newChild(s, Launch{Instance: s.Name + "-1", Incarnation: "x", OrphanGrace: grace}, true, nil)
 }
 
 func (h hosted) exitCode(t *testing.T) int {
@@ -92,6 +95,20 @@ func TestAnOrphanDrains(t *testing.T) {
 	if got := h.exitCode(t); got != ExitDrained {
 		t.Errorf("got %d", got)
 	}
+}
+
+func TestWithoutASingleWordOfASupervisorItEndsBeforeItBegins(t *testing.T) {
+	s := Service{Declaration: Declaration{Name: "a"}, Log: logrus.New(), Run: func(context.Context, *Child) error {
+		t.Error("the service began")
+		return nil
+	}}
+	s.Log.SetOutput(io.Discard)
+	h := hosted{code: make(chan int, 2)}
+	h.host = newHost(s, childOf(s, time.Millisecond), func() {}, func(code int) { h.code <- code })
+	if got := h.exitCode(t); got != ExitDrained {
+		t.Errorf("got %d", got)
+	}
+	h.connected() // too late
 }
 
 func TestReadinessIsTold(t *testing.T) {

@@ -15,7 +15,9 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runlock"
+	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
 
 func TestServicesStartWhenWhatTheyNeedIsReady(t *testing.T) {
@@ -371,6 +373,34 @@ func TestTheChildrenOfADeadRuntimeAreEndedAndItsRecordsKept(t *testing.T) {
 	second.awaitReady()
 	if exits, err := second.Status(t.Context(), "web"); err != nil || len(exits.Exits) != 1 {
 		t.Errorf("%d exits are remembered, %v", len(exits.Exits), err)
+	}
+}
+
+func TestAChildWhoseProcessWasNotRecordedIsFoundByItsIncarnation(t *testing.T) {
+	base := tempDir(t)
+	paths := filepath.Join(base, "run")
+	state, _, err := runstate.Open(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Starting("web", "web-1", runstate.Child{Incarnation: "lost"}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := process.Start(process.Spec{
+		Path: executable(t), Args: []string{"ocis", "web", "server"},
+		Env: []string{"BEHAVIOUR_web=silent", plugins.IncarnationVariable("lost")}, Files: []*os.File{nil, nil, nil},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	r.serve()
+	r.awaitReady()
+	select {
+	case <-left.Done():
+	case <-time.After(patience):
+		t.Error("it is left")
+		_ = left.SignalGroup(syscall.SIGKILL)
 	}
 }
 

@@ -90,7 +90,7 @@ func (svc *service) instanceOptions(number int, autostart bool) instance.Options
 		Name:           name,
 		Declaration:    svc.declaration,
 		Autostart:      autostart,
-		Needs:          s.allReady(needs),
+		Needs:          func() <-chan struct{} { return s.allReady(needs) },
 		NeedsText:      strings.Join(needs, ", "),
 		Spec:           svc.specOf(name),
 		HealthInterval: s.options.Settings.HealthInterval,

@@ -2,10 +2,8 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/graph"
 	"github.com/owncloud/ocis-runtime/supervisor/history"
-	"github.com/owncloud/ocis-runtime/supervisor/instance"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runlock"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
@@ -235,63 +232,6 @@ func (s *Supervisor) bindSockets() error {
 	return nil
 }
 
-// predecessorBound is how long the children of a dead predecessor may take to go.
-const predecessorBound = 5 * time.Second
-
-// inherit opens the run state and ends the children that a dead predecessor left. Only
-// a process that is provably one of them is touched.
-func (s *Supervisor) inherit() error {
-	state, aside, err := runstate.Open(s.options.Paths.Run)
-	if err != nil {
-		return err
-	}
-	for _, message := range aside {
-		s.log.Warn(message)
-	}
-	s.state = state
-	var ending sync.WaitGroup
-	for _, left := range state.Instances() {
-		ending.Go(func() { s.endLeftBehind(left) })
-	}
-	ending.Wait()
-	return s.clearControlDir()
-}
-
-// endLeftBehind ends the children of one instance.
-func (s *Supervisor) endLeftBehind(left runstate.Instance) {
-	log := s.log.WithField("instance", left.Instance)
-	for _, child := range left.Children {
-		if !child.Process.Alive() {
-			continue
-		}
-		log.WithField("pid", child.Process.Pid).Warn("ending a child that a dead runtime left behind")
-		if err := child.Process.KillGroup(predecessorBound); err != nil {
-			log.WithError(err).Error("a child of a dead runtime is still there")
-		}
-	}
-	if len(left.Children) == 0 {
-		return
-	}
-	if err := s.state.Forget(left.Service, left.Instance); err != nil {
-		log.WithError(err).Warn("the run state still names it")
-	}
-}
-
-// controlDir is where go-plugin makes its folders. The name is short because of the
-// limit on socket paths.
-func (s *Supervisor) controlDir() string { return filepath.Join(s.options.Paths.Run, "ctl") }
-
-func (s *Supervisor) clearControlDir() error {
-	leftovers, err := filepath.Glob(filepath.Join(s.controlDir(), "plugin-dir*"))
-	for _, leftover := range leftovers {
-		err = errors.Join(err, os.RemoveAll(leftover))
-	}
-	if err != nil {
-		return fmt.Errorf("prepare the run directory: %w", err)
-	}
-	return nil
-}
-
 // grow starts the suture tree: the root, a supervisor for each service, its instance.
 func (s *Supervisor) grow() (root *suture.Supervisor, done <-chan error, end context.CancelFunc) {
 	root = suture.New("runtime", s.sutureSpec())
@@ -320,16 +260,6 @@ func (s *Supervisor) sutureSpec() suture.Spec {
 	}
 }
 
-func (s *Supervisor) warnUnstopped(root *suture.Supervisor) {
-	report, err := root.UnstoppedServiceReport()
-	if err != nil {
-		return
-	}
-	for _, left := range report {
-		s.log.Errorf("%s did not stop", left.Name)
-	}
-}
-
 // announceReady closes Ready when the run set is up.
 func (s *Supervisor) announceReady() {
 	count := 0
@@ -348,34 +278,6 @@ func (s *Supervisor) announceReady() {
 		count, time.Since(s.started).Round(time.Millisecond))
 	s.note("ready")
 	close(s.ready)
-}
-
-// stopInOrder stops each service when nobody that needs it runs any more.
-func (s *Supervisor) stopInOrder() {
-	ctx, cancel := context.WithTimeout(s.aborted, s.options.Settings.StopBound)
-	defer cancel()
-	stopped := make(map[string]chan struct{}, len(s.services))
-	for name := range s.services {
-		stopped[name] = make(chan struct{})
-	}
-	var stopping sync.WaitGroup
-	for name, svc := range s.services {
-		stopping.Go(func() {
-			defer close(stopped[name])
-			for _, dependent := range s.graph.NeededBy(name) {
-				select {
-				case <-stopped[dependent]:
-				case <-ctx.Done():
-					return
-				}
-			}
-			err := each(svc.all(), func(i *instance.Instance) error { return i.Kill(ctx) })
-			if err != nil && s.aborted.Err() == nil {
-				s.log.WithError(err).Errorf("%s did not stop in time and is killed", name)
-			}
-		})
-	}
-	stopping.Wait()
 }
 
 func (s *Supervisor) releaseSockets() {

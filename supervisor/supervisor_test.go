@@ -37,13 +37,18 @@ type runtime struct {
 
 // nodes is a Registrar that remembers.
 type nodes struct {
-	mu sync.Mutex
-	is map[string]bool
+	mu    sync.Mutex
+	is    map[string]bool
+	panic string // the instance at whose next entry it panics
 }
 
 func (n *nodes) Enter(instance string, _ []plugins.Registration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.panic == instance {
+		n.panic = ""
+		panic("out of luck")
+	}
 	n.is[instance] = true
 }
 

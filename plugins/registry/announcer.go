@@ -43,7 +43,7 @@ func NewAnnouncer(writer, runDir string, log *logrus.Entry) *Announcer {
 		log:     log,
 		removed: make(chan struct{}, 1),
 		nodes:   make(map[string][]plugins.Registration),
-		doc:    Document{Writer: writer},
+		doc:     Document{Writer: writer},
 	}
 }
 

@@ -45,9 +45,10 @@ type End struct {
 type Options struct {
 	Name        string // such as "webdav-1"
 	Declaration plugins.Declaration
-	Autostart   bool            // whether it is wanted from the beginning
-	Needs       <-chan struct{} // closed when a first start may begin; nil: at once
-	NeedsText   string          // what it waits for, for people
+	Autostart   bool // whether it is wanted from the beginning
+	// Needs is called by Serve and returns what is closed when a first start may begin; nil: at once.
+	Needs     func() <-chan struct{}
+	NeedsText string // what it waits for, for people
 
 	// Spec makes what is executed; release is called when the process exists.
 	Spec func(incarnation string) (spec child.Spec, release func(), err error)
@@ -91,6 +92,7 @@ type Instance struct {
 type command struct {
 	kind   commandKind
 	signal syscall.Signal // of crashIt
+	within time.Duration  // of killIt: how long it may take; 0: as long as the service's grace
 	reply  chan reply     // has room for one
 }
 
@@ -107,6 +109,7 @@ const (
 	killIt
 	restartIt
 	crashIt
+	abortIt
 )
 
 // New returns an instance that does nothing before Serve.
@@ -116,7 +119,10 @@ func New(options Options) *Instance {
 		commands: make(chan command),
 		done:     make(chan struct{}),
 		changed:  make(chan struct{}),
-		snapshot: Snapshot{Name: options.Name, Service: options.Declaration.Name, Status: client.StatusStopped},
+		snapshot: Snapshot{
+			Name: options.Name, Service: options.Declaration.Name,
+			Status: client.StatusStopped, Wanted: options.Autostart,
+		},
 	}
 }
 
@@ -152,9 +158,21 @@ func (i *Instance) Run(ctx context.Context) error {
 	return i.awaitReady(ctx, "")
 }
 
-// Kill stops the instance, and it stays stopped. It blocks until it is, or ctx is done.
+// Kill stops the instance, and it stays stopped. It blocks until it is, or ctx is done. A
+// deadline of ctx shortens the time that the child has to drain.
 func (i *Instance) Kill(ctx context.Context) error {
-	if _, err := i.send(ctx, command{kind: killIt}); err != nil {
+	c := command{kind: killIt}
+	if deadline, ok := ctx.Deadline(); ok {
+		c.within = time.Until(deadline)
+	}
+	return i.stop(ctx, c)
+}
+
+// Abort is Kill without draining: what runs is ended at once.
+func (i *Instance) Abort(ctx context.Context) error { return i.stop(ctx, command{kind: abortIt}) }
+
+func (i *Instance) stop(ctx context.Context, c command) error {
+	if _, err := i.send(ctx, c); err != nil {
 		return err
 	}
 	return i.await(ctx, func(s Snapshot) (bool, error) {

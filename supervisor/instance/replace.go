@@ -18,7 +18,7 @@ func (k *keeper) replace() error {
 	case serves && !k.options.Declaration.Singleton:
 		return k.startSuccessor()
 	case present != nil && status != client.StatusStopping:
-		k.stopAll("restart")
+		k.stopAll("restart", k.stopGrace())
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (k *keeper) takeOver(nodes []plugins.Registration) {
 	k.now.Nodes = nodes
 	k.become(replaced, fmt.Sprintf("took over from process %d", before.pid()))
 	k.health.Reset(k.options.HealthInterval)
-	k.drain(before)
+	k.drain(before, k.stopGrace())
 }
 
 func (k *keeper) clearSuccessor() { k.successor, k.now.Successor = nil, "" }

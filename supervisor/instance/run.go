@@ -145,10 +145,9 @@ func (k *keeper) judge(r *run, reply plugins.HealthReply, took time.Duration, er
 	k.health.Reset(k.options.HealthInterval)
 }
 
-// drain asks a child to end, and makes sure that it does.
-func (k *keeper) drain(r *run) {
+// drain asks a child to end within grace, and makes sure that it does.
+func (k *keeper) drain(r *run, grace time.Duration) {
 	r.asked = true
-	grace := k.stopGrace()
 	k.helpers.Go(func() { r.child.Stop(k.serving, grace) })
 }
 
@@ -157,4 +156,16 @@ func (k *keeper) stopGrace() time.Duration {
 		return k.options.Declaration.StopGrace
 	}
 	return plugins.DefaultStopGrace
+}
+
+// drainShare is the part of a limited time that the child has: the rest is for the end of a
+// child that does not use it.
+const drainShare = 0.8
+
+// graceWithin is the grace that fits into a limited time; 0: there is no limit.
+func (k *keeper) graceWithin(limit time.Duration) time.Duration {
+	if limit == 0 {
+		return k.stopGrace()
+	}
+	return min(k.stopGrace(), time.Duration(drainShare*float64(limit)))
 }

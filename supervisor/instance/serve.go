@@ -40,17 +40,26 @@ type news struct {
 
 // Serve implements suture.Service. When ctx is done the children are killed at once; who
 // wants them to drain calls Kill before.
+//
+// After a panic of its own suture calls it again: the children are killed, and it begins
+// anew. Nobody else notices.
 func (i *Instance) Serve(ctx context.Context) error {
-	defer close(i.done)
 	serving, cancel := context.WithCancel(context.Background())
 	k := &keeper{
-		Instance: i, now: i.Snapshot(), needs: i.options.Needs, runs: map[*run]bool{},
+		Instance: i, now: i.Snapshot(), needs: i.options.Needs(), runs: map[*run]bool{},
 		backoff: stoppedTimer(), health: stoppedTimer(),
 		news: make(chan news), serving: serving,
 	}
-	defer k.helpers.Wait()
-	defer cancel()
-	if i.options.Autostart {
+	defer func() {
+		k.discardAll()
+		cancel()
+		k.helpers.Wait()
+		if ctx.Err() != nil {
+			close(i.done)
+		}
+	}()
+	k.now.Status, k.now.Pid, k.now.Nodes, k.now.Successor = client.StatusStopped, 0, nil, ""
+	if k.now.Wanted {
 		k.want()
 	}
 	for {
@@ -123,7 +132,10 @@ func (k *keeper) obey(c command) error {
 	case runIt:
 		k.want()
 	case killIt:
-		k.unwant()
+		k.unwant(c.within)
+	case abortIt:
+		k.unwant(0)
+		k.killAll()
 	case restartIt:
 		return k.replace()
 	case crashIt:
@@ -146,7 +158,7 @@ func (k *keeper) want() {
 	}
 }
 
-func (k *keeper) unwant() {
+func (k *keeper) unwant(within time.Duration) {
 	k.now.Wanted = false
 	switch {
 	case k.now.Status == client.StatusStopped || k.now.Status == client.StatusStopping:
@@ -154,7 +166,7 @@ func (k *keeper) unwant() {
 	case len(k.runs) == 0:
 		k.become(endedStay, "stopped")
 	default:
-		k.stopAll("stopping")
+		k.stopAll("stopping", k.graceWithin(within))
 	}
 }
 
@@ -186,11 +198,32 @@ func (k *keeper) execute() {
 }
 
 // stopAll drains the present child, and ends one that was to take over.
-func (k *keeper) stopAll(message string) {
+func (k *keeper) stopAll(message string, grace time.Duration) {
 	k.dropSuccessor()
 	k.become(stop, message)
 	if k.current != nil {
-		k.drain(k.current)
+		k.drain(k.current, grace)
+	}
+}
+
+// discardAll ends what a panic or the end of Serve has left.
+func (k *keeper) discardAll() {
+	k.killAll()
+	for r := range k.runs {
+		k.helpers.Go(func() {
+			select {
+			case <-r.child.Done():
+				r.child.Wait()
+			case <-time.After(killBound):
+			}
+		})
+	}
+}
+
+func (k *keeper) killAll() {
+	for r := range k.runs {
+		r.asked = true
+		r.child.Kill()
 	}
 }
 
@@ -204,10 +237,7 @@ func (k *keeper) abandon() {
 	if k.now.Status != client.StatusStopping {
 		k.become(stop, "killed with the runtime")
 	}
-	for r := range k.runs {
-		r.asked = true
-		r.child.Kill()
-	}
+	k.killAll()
 	expired := time.NewTimer(killBound)
 	defer expired.Stop()
 	for len(k.runs) > 0 {

@@ -13,3 +13,6 @@ func Identify(int) (Identity, error) {
 }
 
 func (i Identity) waitGone(time.Duration) error { return nil }
+
+// FindByEnvironment is not known how to do here: it finds nobody.
+func FindByEnvironment(string) []Identity { return nil }
