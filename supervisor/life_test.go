@@ -432,6 +432,18 @@ func TestTheSecondRuntimeIsRefusedAndTheFirstGoesOn(t *testing.T) {
 	}
 }
 
+func TestAnotherRunDirectoryDoesNotMakeTheSameDataSafe(t *testing.T) {
+	base := tempDir(t)
+	first := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	first.serve()
+	first.awaitReady()
+	second := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+	second.options.Paths.Run = tempDir(t)
+	if err := second.Serve(t.Context(), nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestATakenPortStopsTheStartAndNothingIsLeft(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -197,7 +197,7 @@ func (s *Supervisor) prepare() (*runlock.Lock, error) {
 	if err := os.MkdirAll(s.controlDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("prepare the run directory: %w", err)
 	}
-	lock, err := runlock.Take(s.options.Paths.Run)
+	lock, err := runlock.Take(s.options.Paths.Base, s.options.Paths.Run)
 	if err != nil {
 		return nil, err
 	}

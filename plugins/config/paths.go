@@ -46,7 +46,7 @@ func (p Paths) File() string { return filepath.Join(p.Config, "ocis.yaml") }
 func ResolvePaths() (Paths, error) { return resolvePaths(os.Getenv) }
 
 // resolvePaths reads the environment. A run directory whose sockets would not fit the
-// kernel's limit is replaced by a short one below the system's temporary folder.
+// kernel's limit is replaced by a short one below /tmp.
 func resolvePaths(getenv func(string) string) (Paths, error) {
 	base := getenv("OCIS_BASE_DATA_PATH")
 	if base == "" {
@@ -83,12 +83,12 @@ func resolvePaths(getenv func(string) string) (Paths, error) {
 }
 
 // shortRunDir returns dir, or when sockets in it would have too long a path, a folder
-// with a short name that is the same for the same dir and user. MakeDirs checks that
+// with a short name that is the same for the same dir and user, whatever TMPDIR is. MakeDirs checks that
 // it is the user's own.
 func shortRunDir(dir string) string {
 	if len(dir)+1+longestSocketName <= maxSocketPath {
 		return dir
 	}
 	sum := sha256.Sum256([]byte(dir))
-	return filepath.Join(os.TempDir(), fmt.Sprintf("ocis-%d-%s", os.Getuid(), hex.EncodeToString(sum[:6])))
+	return filepath.Join("/tmp", fmt.Sprintf("ocis-%d-%s", os.Getuid(), hex.EncodeToString(sum[:6])))
 }

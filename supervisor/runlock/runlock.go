@@ -1,6 +1,6 @@
-// Package runlock makes sure that one runtime works on a run directory.
+// Package runlock makes sure that one runtime works on a folder.
 //
-// It owns the lock file. The lock is the kernel's (flock(2)), so it ends with the
+// It owns the lock files. The lock is the kernel's (flock(2)), so it ends with the
 // process, however that ends; what stands in the file is for people only.
 package runlock
 
@@ -35,41 +35,78 @@ func (e *HeldError) Error() string {
 		e.Dir, e.Holder.Pid, e.Holder.Since.Local().Format(time.DateTime), e.Holder.Pid)
 }
 
-// Lock is a lock that is held.
+// Lock is held on some folders.
 type Lock struct {
-	file *os.File
+	files []*os.File
 }
 
-// Take takes the lock of a run directory or returns a *HeldError. It does not wait.
-func Take(runDir string) (*Lock, error) {
-	file, err := os.OpenFile(path(runDir), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the run directory: %w", err)
-	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		file.Close()
-		holder, _ := read(runDir)
-		return nil, &HeldError{Dir: runDir, Holder: holder}
-	}
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("lock %s: %w", path(runDir), err)
-	}
-	lock := &Lock{file: file}
-	if err := lock.write(Holder{Pid: os.Getpid(), Since: time.Now().UTC()}); err != nil {
-		lock.Release()
-		return nil, err
+// Take takes the locks of all these folders, or none and returns a *HeldError. It does not
+// wait. A runtime locks its data as well as its run directory: two run directories do not
+// make it safe to work on the same data.
+func Take(dirs ...string) (*Lock, error) {
+	lock := &Lock{}
+	for _, dir := range dirs {
+		if err := lock.take(dir); err != nil {
+			lock.Release()
+			return nil, err
+		}
 	}
 	return lock, nil
 }
 
-// Release gives the lock up. The file stays, since removing it would race with the next taker.
-func (l *Lock) Release() { l.file.Close() }
+func (l *Lock) take(dir string) error {
+	file, err := os.OpenFile(path(dir), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", dir, err)
+	}
+	if l.has(file) { // the folder's other name
+		return file.Close()
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err != nil {
+		file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			holder, _ := read(dir)
+			return &HeldError{Dir: dir, Holder: holder}
+		}
+		return fmt.Errorf("lock %s: %w", path(dir), err)
+	}
+	l.files = append(l.files, file)
+	return write(file, Holder{Pid: os.Getpid(), Since: time.Now().UTC()})
+}
 
-// Find says who holds the lock of a run directory; held is false when nobody does.
-func Find(runDir string) (holder Holder, held bool, err error) {
-	file, err := os.Open(path(runDir))
+func (l *Lock) has(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	for _, held := range l.files {
+		if other, err := held.Stat(); err == nil && os.SameFile(info, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// Release gives the locks up. The files stay, since removing them would race with the next taker.
+func (l *Lock) Release() {
+	for _, file := range l.files {
+		file.Close()
+	}
+}
+
+// Find says who holds the lock of one of these folders; held is false when nobody does.
+func Find(dirs ...string) (holder Holder, held bool, err error) {
+	for _, dir := range dirs {
+		if holder, held, err = find(dir); held || err != nil {
+			break
+		}
+	}
+	return holder, held, err
+}
+
+func find(dir string) (holder Holder, held bool, err error) {
+	file, err := os.Open(path(dir))
 	if errors.Is(err, os.ErrNotExist) {
 		return Holder{}, false, nil
 	}
@@ -80,20 +117,20 @@ func Find(runDir string) (holder Holder, held bool, err error) {
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
 		return Holder{}, false, nil
 	}
-	holder, err = read(runDir)
+	holder, err = read(dir)
 	return holder, true, err
 }
 
-func (l *Lock) write(holder Holder) error {
+func write(file *os.File, holder Holder) error {
 	data, err := json.Marshal(holder)
 	if err == nil {
-		err = l.file.Truncate(0)
+		err = file.Truncate(0)
 	}
 	if err == nil {
-		_, err = l.file.WriteAt(append(data, '\n'), 0)
+		_, err = file.WriteAt(append(data, '\n'), 0)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", l.file.Name(), err)
+		return fmt.Errorf("write %s: %w", file.Name(), err)
 	}
 	return nil
 }

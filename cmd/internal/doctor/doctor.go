@@ -90,7 +90,7 @@ func folder(check, path string) Finding {
 
 // runtime checks whether one works on the run directory already.
 func runtime(paths config.Paths) Finding {
-	holder, held, err := runlock.Find(paths.Run)
+	holder, held, err := runlock.Find(paths.Base, paths.Run)
 	switch {
 	case held:
 		return Finding{"other runtime", Fail, fmt.Sprintf("process %d, since %s", holder.Pid, holder.Since.Local().Format(time.DateTime)),
