@@ -56,6 +56,21 @@ func TestServicesStartWhenWhatTheyNeedIsReady(t *testing.T) {
 	}
 }
 
+func TestAServiceThatCannotStartDoesNotTakeThoseWithItThatNeedIt(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{
+		"users": {behaviour: "exit 1"}, "never": {behaviour: "never ready"}, "stopped": {needs: []string{"never"}},
+		"proxy": {needs: []string{"users", "web"}}, "web": {},
+	})
+	r.awaitStatus("proxy", client.StatusReady)
+	if now := r.instance("stopped"); now.Status != client.StatusStarting || now.Pid != 0 {
+		t.Errorf("what waits for one that is still starting is %+v", now)
+	}
+	if err := r.Kill(t.Context(), "never"); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitStatus("stopped", client.StatusReady)
+}
+
 func TestAKilledChildIsReplacedAndNobodyElseNotices(t *testing.T) {
 	r := startRuntime(t, map[string]testChild{"storage": {}, "webdav": {needs: []string{"storage"}}})
 	r.awaitReady()

@@ -57,9 +57,19 @@ func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 		Kind: client.EventStatus, Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
 		Pid: now.Pid, Status: now.Status, Message: now.Message,
 	})
-	if now.Status == client.StatusReady { // last, so that who waits for it finds all of the above
+	o.settle(now.Status) // last, so that who waits for it finds all of the above
+}
+
+// settle lets those start that wait for the service.
+func (o *observer) settle(now client.Status) {
+	switch now {
+	case client.StatusReady:
 		o.service.readyOnce.Do(func() { close(o.service.ready) })
+	case client.StatusBackoff, client.StatusFailed, client.StatusStopped:
+	default:
+		return
 	}
+	o.service.settleOnce.Do(func() { close(o.service.settled) })
 }
 
 // register keeps the registry true: it names an instance only while that is ready.

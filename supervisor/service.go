@@ -24,6 +24,8 @@ type service struct {
 	sockets     *sockets.Held
 	ready       chan struct{} // closed when one of its instances was ready for the first time
 	readyOnce   sync.Once
+	settled     chan struct{} // closed when one was ready, or has failed to become so
+	settleOnce  sync.Once
 
 	scaling sync.Mutex // held while instances come and go
 
@@ -36,7 +38,7 @@ type service struct {
 func newService(s *Supervisor, declaration plugins.Declaration, wanted bool) *service {
 	return &service{
 		supervisor: s, declaration: declaration, wanted: wanted,
-		sockets: sockets.New(declaration.Name, declaration.Sockets), ready: make(chan struct{}),
+		sockets: sockets.New(declaration.Name, declaration.Sockets), ready: make(chan struct{}), settled: make(chan struct{}),
 		tokens: map[*instance.Instance]suture.ServiceToken{},
 	}
 }
@@ -90,7 +92,7 @@ func (svc *service) instanceOptions(number int, autostart bool) instance.Options
 		Name:           name,
 		Declaration:    svc.declaration,
 		Autostart:      autostart,
-		Needs:          func() <-chan struct{} { return s.allReady(needs) },
+		Needs:          func() <-chan struct{} { return s.allSettled(needs) },
 		NeedsText:      strings.Join(needs, ", "),
 		Spec:           svc.specOf(name),
 		HealthInterval: s.options.Settings.HealthInterval,

@@ -118,9 +118,10 @@ func (s *Supervisor) neededFrom(svc *service) []string {
 	return needs
 }
 
-// allReady returns a channel that is closed when all of them were ready once; nil when
-// there is nothing to wait for.
-func (s *Supervisor) allReady(names []string) <-chan struct{} {
+// allSettled returns a channel that is closed when all of them were ready once, or have had
+// their chance: one that cannot start must not take those with it that can do without for a
+// time, and can say so. nil: there is nothing to wait for.
+func (s *Supervisor) allSettled(names []string) <-chan struct{} {
 	if len(names) == 0 {
 		return nil
 	}
@@ -128,7 +129,7 @@ func (s *Supervisor) allReady(names []string) <-chan struct{} {
 	s.watchers.Go(func() {
 		for _, name := range names {
 			select {
-			case <-s.services[name].ready:
+			case <-s.services[name].settled:
 			case <-s.aborted.Done():
 				return
 			}
