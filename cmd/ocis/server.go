@@ -22,6 +22,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/registry"
 	"github.com/owncloud/ocis-runtime/services/proxy"
 	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/broadcast"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/control"
 )
@@ -110,7 +111,7 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 	defer close(ended)
 	helpers.Go(func() { notifySystemd(sup, ended) })
 	return sup.Serve(ctx, func() (func(), error) {
-		closeDoors, err := openDoors(src, log, sup, announcer)
+		closeDoors, err := openDoors(src, log, options.Node, sup, announcer)
 		if err == nil {
 			greet()
 		}
@@ -119,8 +120,8 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 }
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control
-// API, and the registry over NATS. close ends both.
-func openDoors(src *config.Source, log *logrus.Logger, sup *supervisor.Supervisor, announcer *registry.Announcer) (close func(), err error) {
+// API, and over NATS the registry and the events. close ends both.
+func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervisor.Supervisor, announcer *registry.Announcer) (close func(), err error) {
 	announcer.Reset()
 	socket := filepath.Join(src.Paths.Run, client.SocketName)
 	api, err := control.Listen(socket, sup, log)
@@ -141,6 +142,7 @@ func openDoors(src *config.Source, log *logrus.Logger, sup *supervisor.Superviso
 	ctx, cancel := context.WithCancel(context.Background())
 	var announcing sync.WaitGroup
 	announcing.Go(func() { announcer.Serve(ctx) })
+	announcing.Go(func() { broadcast.Run(ctx, conn, node, sup.History(), log.WithField("component", "broadcast")) })
 	return func() {
 		cancel()
 		announcing.Wait()

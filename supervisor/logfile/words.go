@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -42,10 +41,16 @@ func Cause(lines []string) string {
 	return lines[len(lines)-1]
 }
 
-// causes are the lines with which Go's runtime begins to say why it ends a process.
-var causes = regexp.MustCompile(`^(panic: |fatal error: |runtime: out of memory|SIG[A-Z]+: )`)
-
-func isCause(line string) bool { return causes.MatchString(line) }
+// isCause tells whether Go's runtime begins with a line to say why it ends a process.
+func isCause(line string) bool {
+	for _, beginning := range []string{"panic: ", "fatal error: ", "runtime: out of memory"} {
+		if strings.HasPrefix(line, beginning) {
+			return true
+		}
+	}
+	signal, _, found := strings.Cut(line, ": ") // such as "SIGSEGV: segmentation violation"
+	return found && strings.HasPrefix(signal, "SIG") && !strings.ContainsFunc(signal, func(r rune) bool { return r < 'A' || r > 'Z' })
+}
 
 // span returns the lines between two offsets, the last tailBytes of them. A log that was
 // emptied since is read whole.
