@@ -77,7 +77,7 @@ func mayImport(from, to string) bool {
 	case within(from, "cmd"):
 		return within(to, "cmd", "supervisor", "services", "plugins")
 	case within(from, "scripts"):
-		return within(to, "scripts", "supervisor/client") || to == "cmd/ocistest"
+		return within(to, "scripts", "supervisor", "plugins") || to == "cmd/ocistest"
 	}
 	return false
 }

@@ -38,11 +38,19 @@ var groups = []group{
 	{"idle", "CPU of all processes at rest", measureIdle},
 	{"list", "ocis list as a whole process", measureList},
 	{"recovery", "kill -9 of each service to its replacement", measureRecovery},
+	{"children", "hundreds of trivial children", measureChildren},
 	{"litmus", "conformance through the proxy with TLS", measureLitmus},
 	{"load", "WebDAV beside Apache mod_dav", measureLoad},
 }
 
 func main() {
+	if acted, err := actAsCrowd(os.Args); acted {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, wholeBench)
 	err := run(ctx, os.Args[1:])

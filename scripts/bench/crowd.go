@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/supervisor"
+)
+
+// crowdCommand is the argument with which bench executes itself as the runtime of a crowd.
+const crowdCommand = "crowd"
+
+// envCrowdDir tells a child of the crowd, whoever started it, where the sockets are.
+const envCrowdDir = "BENCH_CROWD_DIR"
+
+// actAsCrowd does what a process of the crowd does when this is one: the supervisor of it,
+// or as `ocis NAME server` a child, with or without a supervisor.
+func actAsCrowd(args []string) (acted bool, err error) {
+	switch {
+	case len(args) == 3 && args[2] == "server" && os.Getenv(envCrowdDir) != "":
+		serveTrivially(args[1])
+		return true, nil
+	case len(args) == 4 && args[1] == crowdCommand:
+		return true, superviseCrowd(args[2], args[3])
+	}
+	return false, nil
+}
+
+// declareTrivial is the smallest possible service: one socket, on which it says a word.
+func declareTrivial(dir, name string) plugins.Declaration {
+	return plugins.Declaration{Name: name, Sockets: []plugins.Socket{{Network: "unix", Address: filepath.Join(dir, name+".sock")}}}
+}
+
+func serveTrivially(name string) {
+	log := logrus.New()
+	log.SetOutput(os.Stderr)
+	plugins.Serve(plugins.Service{
+		Declaration: declareTrivial(os.Getenv(envCrowdDir), name), Log: log,
+		Run: func(ctx context.Context, child *plugins.Child) error {
+			listener, err := child.Listener("")
+			if err != nil {
+				return err
+			}
+			defer context.AfterFunc(ctx, func() { listener.Close() })()
+			child.Ready()
+			for {
+				conn, err := listener.Accept()
+				if errors.Is(err, net.ErrClosed) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprint(conn, "ok")
+				conn.Close()
+			}
+		},
+	})
+}
+
+// superviseCrowd runs a supervisor with so many trivial services until SIGTERM. It says on
+// its standard output when all are ready.
+func superviseCrowd(dir, number string) error {
+	var count int
+	if _, err := fmt.Sscan(number, &count); err != nil {
+		return fmt.Errorf("%s %s: %w", crowdCommand, number, err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	log := logrus.New()
+	log.SetLevel(logrus.WarnLevel)
+	paths := config.Paths{Base: dir, Run: filepath.Join(dir, "run")}
+	options := supervisor.Options{Paths: paths, Executable: executable, Environ: os.Environ(), Log: log, Node: "bench"}
+	src, err := config.Open()
+	if err != nil {
+		return err
+	}
+	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
+		return err
+	}
+	for n := range count {
+		options.Declarations = append(options.Declarations, declareTrivial(dir, fmt.Sprintf("s%d", n)))
+	}
+	sup, err := supervisor.New(options)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	began := time.Now()
+	go func() {
+		<-sup.Ready()
+		fmt.Printf("ready %.3f\n", time.Since(began).Seconds())
+	}()
+	return sup.Serve(ctx, nil)
+}
