@@ -95,6 +95,7 @@ func (svc *service) instanceOptions(number int, autostart bool) instance.Options
 		Needs:          func() <-chan struct{} { return s.allSettled(needs) },
 		NeedsText:      strings.Join(needs, ", "),
 		Spec:           svc.specOf(name),
+		Slots:          s.slots,
 		HealthInterval: s.options.Settings.HealthInterval,
 		HealthTimeout:  s.options.Settings.HealthTimeout,
 		Backoff:        s.options.Settings.backoff(),

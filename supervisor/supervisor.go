@@ -58,6 +58,7 @@ type Supervisor struct {
 	state    *runstate.State     // set by Serve before anything runs
 	history  *history.Log
 
+	slots    chan struct{} // of children that are being started
 	serving  chan struct{} // closed when commands are taken
 	ready    chan struct{} // closed when the whole run set was ready
 	failed   chan error    // has room for one: the failure of an essential service
@@ -66,6 +67,9 @@ type Supervisor struct {
 	started  time.Time
 	watchers sync.WaitGroup
 }
+
+// startsAtOnce bounds how many children are being started at the same time.
+const startsAtOnce = 8
 
 // New checks the declarations and the settings. It changes nothing on the machine.
 func New(options Options) (*Supervisor, error) {
@@ -88,6 +92,7 @@ func New(options Options) (*Supervisor, error) {
 	s := &Supervisor{
 		options: options, log: logrus.NewEntry(options.Log), graph: g,
 		services: make(map[string]*service, len(declarations)), history: history.New(),
+		slots:   make(chan struct{}, startsAtOnce),
 		serving: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1),
 	}
 	s.aborted, s.abort = context.WithCancel(context.Background())

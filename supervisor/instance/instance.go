@@ -53,7 +53,11 @@ type Options struct {
 	// Spec makes what is executed; release is called when the process exists.
 	Spec func(incarnation string) (spec child.Spec, release func(), err error)
 
-	HealthInterval time.Duration // between two calls
+	// Slots, of all instances, bounds how many children are being started at the same time:
+	// more at once are not ready earlier, and each would block a thread.
+	Slots chan struct{}
+
+	HealthInterval time.Duration // between two calls; up to an eighth more
 	HealthTimeout  time.Duration // without an answer for so long, the child is hung
 	Backoff        restart.Limits
 	Random         func() float64 // in [0, 1)

@@ -49,7 +49,7 @@ func (k *keeper) takeOver(nodes []plugins.Registration) {
 	k.show(k.current)
 	k.now.Nodes = nodes
 	k.become(replaced, fmt.Sprintf("took over from process %d", before.pid()))
-	k.health.Reset(k.options.HealthInterval)
+	k.scheduleHealth()
 	k.drain(before, k.stopGrace())
 }
 

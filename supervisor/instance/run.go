@@ -44,6 +44,8 @@ func (r *run) pid() int {
 
 // launch starts a child and lets goroutines watch it. After an error there is no child.
 func (k *keeper) launch() (*run, error) {
+	k.options.Slots <- struct{}{} // bounded by the starts of others, which take milliseconds
+	defer func() { <-k.options.Slots }()
 	r := &run{incarnation: rand.Text(), started: time.Now()}
 	if err := k.options.Observer.Starting(k.now.Name, r.incarnation); err != nil {
 		return r, err
@@ -106,7 +108,7 @@ func (k *keeper) readyOrNot(r *run, nodes []plugins.Registration, err error) {
 	case starting:
 		k.now.Nodes = nodes
 		k.become(becameOK, "")
-		k.health.Reset(k.options.HealthInterval)
+		k.scheduleHealth()
 	default:
 		k.takeOver(nodes)
 	}
@@ -123,6 +125,26 @@ func (k *keeper) askHealth() {
 		took := time.Since(asked)
 		k.report(r, func() { k.judge(r, reply, took, err) })
 	})
+}
+
+// healthBuckets is in how many moments of an interval health checks are made. Those of all
+// instances that fall into the same moment wake the supervisor once.
+const healthBuckets = 8
+
+// scheduleHealth sets when the present child is asked next.
+func (k *keeper) scheduleHealth() {
+	k.health.Reset(nextCheck(time.Since(epoch), k.options.HealthInterval))
+}
+
+// epoch is what the moments of all instances are counted from.
+var epoch = time.Now()
+
+// nextCheck returns the time from now to the first of the common moments that is at least an
+// interval away.
+func nextCheck(now, interval time.Duration) time.Duration {
+	bucket := max(interval/healthBuckets, 1)
+	earliest := now + interval
+	return (earliest+bucket-1)/bucket*bucket - now
 }
 
 // judge draws the conclusion of a health call: no answer is worse than a bad one.
@@ -142,7 +164,7 @@ func (k *keeper) judge(r *run, reply plugins.HealthReply, took time.Duration, er
 	case reply.Healthy && status == client.StatusUnhealthy:
 		k.become(becameOK, "")
 	}
-	k.health.Reset(k.options.HealthInterval)
+	k.scheduleHealth()
 }
 
 // drain asks a child to end within grace, and makes sure that it does.
