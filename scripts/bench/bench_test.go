@@ -33,8 +33,13 @@ func TestTheVerdictComparesWithTheTargetInItsDirection(t *testing.T) {
 		{0.4, 0.5, true, missed},
 		{0.4, 0, true, reported},
 	} {
-		if got := judge(c.measured, c.target, c.atLeast); got != c.want {
-			t.Errorf("judge(%v, %v, %v) = %q, want %q", c.measured, c.target, c.atLeast, got, c.want)
+		if got := (row{Measured: c.measured, Target: c.target, AtLeast: c.atLeast}).judge(); got != c.want {
+			t.Errorf("%v of %v, at least %v: %q, want %q", c.measured, c.target, c.atLeast, got, c.want)
+		}
+	}
+	for measured, want := range map[float64]string{0: reached, 1: missed} {
+		if got := (row{Measured: measured, Exactly: true}).judge(); got != want {
+			t.Errorf("%v of exactly none: %q, want %q", measured, got, want)
 		}
 	}
 }

@@ -10,9 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +27,7 @@ const (
 // A crowd is a supervisor with trivial children.
 type crowd struct {
 	*process
+	dir   string
 	ready time.Duration // from the exec until all were
 }
 
@@ -38,10 +40,10 @@ func measureChildren(ctx context.Context, b *bench) error {
 			return err
 		}
 		bare = append(bare, took.Seconds())
-		err = withCrowd(ctx, crowdSize, func(c *crowd) error {
+		err = withCrowd(ctx, crowdNames(crowdSize), &stopped, func(c *crowd) error {
 			supervised = append(supervised, c.ready.Seconds())
 			return nil
-		}, &stopped)
+		})
 		if err != nil {
 			return err
 		}
@@ -60,10 +62,10 @@ func addCrowdCost(ctx context.Context, b *bench) error {
 		size int
 		cost *crowdCost
 	}{{crowdFew, &few}, {crowdSize, &many}} {
-		err := withCrowd(ctx, c.size, func(running *crowd) (err error) {
+		err := withCrowd(ctx, crowdNames(c.size), nil, func(running *crowd) (err error) {
 			*c.cost, err = costOf(ctx, running.pid)
 			return err
-		}, nil)
+		})
 		if err != nil {
 			return err
 		}
@@ -112,22 +114,39 @@ func costOf(ctx context.Context, pid int) (crowdCost, error) {
 	}, err
 }
 
-// withCrowd calls do while a supervised crowd runs, and notes how long its end took.
-func withCrowd(ctx context.Context, size int, do func(*crowd) error, stopped *[]float64) error {
+func crowdNames(size int) []string {
+	names := make([]string, size)
+	for n := range names {
+		names[n] = fmt.Sprintf("s%d", n)
+	}
+	return names
+}
+
+// withCrowd calls do while a supervised crowd runs, and notes how long its end took. One of
+// which a member crashes all the time runs when the first one answers.
+func withCrowd(ctx context.Context, names []string, stopped *[]float64, do func(*crowd) error) error {
 	return scratch(func(dir string) error {
 		self, err := os.Executable()
 		if err != nil {
 			return err
 		}
-		cmd := exec.Command(self, crowdCommand, dir, strconv.Itoa(size))
-		cmd.Env = append(cleanEnvironment(), envCrowdDir+"="+dir, "OCIS_BASE_DATA_PATH="+dir)
+		cmd := exec.Command(self, append([]string{crowdCommand, dir}, names...)...)
+		cmd.Env = append(cleanEnvironment(), envCrowdDir+"="+dir, "OCIS_BASE_DATA_PATH="+dir,
+			"OCIS_BACKOFF_STABLE=100ms", "OCIS_BACKOFF_CAP=250ms") // longer than a loop's child lives, shorter than one that is killed
 		output := filepath.Join(dir, "output")
 		p, err := startProcess(cmd, output)
 		if err != nil {
 			return err
 		}
-		err = p.until(ctx, startPatience, func(context.Context) error { return saysReady(output) })
-		c := &crowd{process: p, ready: time.Since(p.began)}
+		c := &crowd{process: p, dir: dir}
+		err = p.until(ctx, startPatience, func(ctx context.Context) error {
+			if slices.Contains(names, loopName) {
+				_, err := c.pidOf(ctx, names[0])
+				return err
+			}
+			return saysReady(output)
+		})
+		c.ready = time.Since(p.began)
 		if err == nil {
 			err = do(c)
 		}
@@ -138,6 +157,37 @@ func withCrowd(ctx context.Context, size int, do func(*crowd) error, stopped *[]
 		}
 		return err
 	})
+}
+
+// pidOf asks a child who it is.
+func (c *crowd) pidOf(ctx context.Context, name string) (pid int, err error) {
+	err = firstAnswer(ctx, "unix", filepath.Join(c.dir, name+".sock"), func(conn net.Conn) error {
+		pid, err = readPid(conn)
+		return err
+	})
+	return pid, err
+}
+
+// recover kills a child and returns the milliseconds until another one answers.
+func (c *crowd) recover(ctx context.Context, name string) (float64, error) {
+	pid, err := c.pidOf(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return 0, err
+	}
+	for {
+		next, err := c.pidOf(ctx, name)
+		took := time.Since(began)
+		if err == nil && next != pid {
+			return milliseconds(took), pause(ctx, crashPause)
+		}
+		if took > recoveryPatience {
+			return 0, fmt.Errorf("%s does not answer within %s: %w", name, recoveryPatience, err)
+		}
+	}
 }
 
 func saysReady(output string) error {
@@ -159,8 +209,7 @@ func startBareCrowd(ctx context.Context, size int) (took time.Duration, err erro
 		problems := make(chan error, size)
 		var answers sync.WaitGroup
 		began := time.Now()
-		for n := range size {
-			name := fmt.Sprintf("s%d", n)
+		for _, name := range crowdNames(size) {
 			cmd := exec.Command(self, name, "server")
 			cmd.Env = append(cleanEnvironment(), envCrowdDir+"="+dir)
 			p, startErr := startProcess(cmd, filepath.Join(dir, "output-"+name))
@@ -171,7 +220,7 @@ func startBareCrowd(ctx context.Context, size int) (took time.Duration, err erro
 			defer func() { err = errors.Join(err, p.stop()) }()
 			answers.Go(func() {
 				problems <- p.until(ctx, startPatience, func(ctx context.Context) error {
-					return firstAnswer(ctx, "unix", filepath.Join(dir, name+".sock"), probeWord)
+					return firstAnswer(ctx, "unix", filepath.Join(dir, name+".sock"), probePid)
 				})
 			})
 		}
@@ -186,11 +235,16 @@ func startBareCrowd(ctx context.Context, size int) (took time.Duration, err erro
 	return took, err
 }
 
-// probeWord waits for the word of a trivial child.
-func probeWord(conn net.Conn) error {
-	word, err := io.ReadAll(conn)
-	if err == nil && !strings.HasPrefix(string(word), "ok") {
-		err = fmt.Errorf("unexpected word %q", word)
-	}
+// probePid waits for the word of a trivial child.
+func probePid(conn net.Conn) error {
+	_, err := readPid(conn)
 	return err
+}
+
+func readPid(conn net.Conn) (int, error) {
+	word, err := io.ReadAll(conn)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(word))
 }

@@ -31,18 +31,24 @@ func actAsCrowd(args []string) (acted bool, err error) {
 	case len(args) == 3 && args[2] == "server" && os.Getenv(envCrowdDir) != "":
 		serveTrivially(args[1])
 		return true, nil
-	case len(args) == 4 && args[1] == crowdCommand:
-		return true, superviseCrowd(args[2], args[3])
+	case len(args) > 3 && args[1] == crowdCommand:
+		return true, superviseCrowd(args[2], args[3:])
 	}
 	return false, nil
 }
 
-// declareTrivial is the smallest possible service: one socket, on which it says a word.
+// declareTrivial is the smallest possible service: one socket, on which it says its pid.
 func declareTrivial(dir, name string) plugins.Declaration {
 	return plugins.Declaration{Name: name, Sockets: []plugins.Socket{{Network: "unix", Address: filepath.Join(dir, name+".sock")}}}
 }
 
+// loopName is the child that crashes all the time.
+const loopName = "loop"
+
 func serveTrivially(name string) {
+	if name == loopName {
+		os.Exit(1)
+	}
 	log := logrus.New()
 	log.SetOutput(os.Stderr)
 	plugins.Serve(plugins.Service{
@@ -62,20 +68,16 @@ func serveTrivially(name string) {
 				if err != nil {
 					return err
 				}
-				fmt.Fprint(conn, "ok")
+				fmt.Fprint(conn, os.Getpid())
 				conn.Close()
 			}
 		},
 	})
 }
 
-// superviseCrowd runs a supervisor with so many trivial services until SIGTERM. It says on
-// its standard output when all are ready.
-func superviseCrowd(dir, number string) error {
-	var count int
-	if _, err := fmt.Sscan(number, &count); err != nil {
-		return fmt.Errorf("%s %s: %w", crowdCommand, number, err)
-	}
+// superviseCrowd runs a supervisor with trivial services of these names until SIGTERM. It
+// says on its standard output when all are ready.
+func superviseCrowd(dir string, names []string) error {
 	executable, err := os.Executable()
 	if err != nil {
 		return err
@@ -91,8 +93,8 @@ func superviseCrowd(dir, number string) error {
 	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
 		return err
 	}
-	for n := range count {
-		options.Declarations = append(options.Declarations, declareTrivial(dir, fmt.Sprintf("s%d", n)))
+	for _, name := range names {
+		options.Declarations = append(options.Declarations, declareTrivial(dir, name))
 	}
 	sup, err := supervisor.New(options)
 	if err != nil {

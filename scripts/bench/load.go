@@ -74,28 +74,34 @@ type request struct {
 
 // do sends the request and reads the whole answer. It returns the size of its body.
 func (c *connection) do(r request) (int64, error) {
+	size, closes, err := c.exchange(r)
+	if err == nil && closes {
+		err = errors.New("the server closes a keep-alive connection")
+	}
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	return size, err
+}
+
+// exchange is do for a connection that may end with the answer.
+func (c *connection) exchange(r request) (size int64, closes bool, err error) {
 	if err := c.conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if err := c.send(r); err != nil {
-		return 0, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		return 0, false, err
 	}
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return 0, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		return 0, false, err
 	}
-	size, err := io.Copy(io.Discard, response.Body)
+	size, err = io.Copy(io.Discard, response.Body)
 	response.Body.Close()
-	if err != nil {
-		return size, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	if err == nil && response.StatusCode != r.want {
+		err = fmt.Errorf("%s instead of %d", response.Status, r.want)
 	}
-	if response.StatusCode != r.want {
-		return size, fmt.Errorf("%s %s: %s instead of %d", r.method, r.path, response.Status, r.want)
-	}
-	if response.Close {
-		return size, fmt.Errorf("%s %s: the server closes a keep-alive connection", r.method, r.path)
-	}
-	return size, nil
+	return size, response.Close, err
 }
 
 func (c *connection) send(r request) error {

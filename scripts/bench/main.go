@@ -23,7 +23,7 @@ import (
 )
 
 // wholeBench bounds a run; a bench that hangs must end by itself.
-const wholeBench = 10 * time.Minute
+const wholeBench = 20 * time.Minute
 
 // A group is a set of rows that are measured together.
 type group struct {
@@ -38,6 +38,9 @@ var groups = []group{
 	{"idle", "CPU of all processes at rest", measureIdle},
 	{"list", "ocis list as a whole process", measureList},
 	{"recovery", "kill -9 of each service to its replacement", measureRecovery},
+	{"crash", "kill -9 of each service under a load of new connections", measureCrash},
+	{"restart", "ocis restart under the same load", measureRestart},
+	{"loop", "recovery beside a service that crashes all the time", measureLoop},
 	{"children", "hundreds of trivial children", measureChildren},
 	{"litmus", "conformance through the proxy with TLS", measureLitmus},
 	{"load", "WebDAV beside Apache mod_dav", measureLoad},

@@ -37,6 +37,7 @@ type row struct {
 	What     string  `json:"what"`
 	Target   float64 `json:"target,omitempty"` // 0: none, the row is for information
 	AtLeast  bool    `json:"at_least,omitempty"`
+	Exactly  bool    `json:"exactly,omitempty"` // Target is meant to the letter, also when it is 0
 	Unit     string  `json:"unit"`
 	Measured float64 `json:"measured"`
 	Spread   string  `json:"spread,omitempty"` // lowest to highest of the runs, or what the ratio is of
@@ -56,19 +57,21 @@ const (
 	reported = "" // there is no target
 )
 
-// judge is the verdict on a measured value.
-func judge(measured, target float64, atLeast bool) string {
+// judge is the verdict on the measured value.
+func (r row) judge() string {
 	switch {
-	case target == 0:
+	case r.Exactly && r.Measured == r.Target:
+		return reached
+	case r.Target == 0 && !r.Exactly:
 		return reported
-	case atLeast && measured >= target, !atLeast && measured <= target:
+	case r.AtLeast && r.Measured >= r.Target, !r.AtLeast && !r.Exactly && r.Measured <= r.Target:
 		return reached
 	}
 	return missed
 }
 
 func (b *bench) add(r row) {
-	r.Verdict = judge(r.Measured, r.Target, r.AtLeast)
+	r.Verdict = r.judge()
 	b.rows = append(b.rows, r)
 }
 
@@ -162,6 +165,8 @@ func (r *report) costServices() []string {
 
 func (r row) target() string {
 	switch {
+	case r.Exactly:
+		return r.value(r.Target)
 	case r.Target == 0:
 		return "-"
 	case r.AtLeast:

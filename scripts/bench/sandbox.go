@@ -106,6 +106,12 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
+// percentile returns the value that so many percent of the values do not exceed.
+func percentile(values []float64, percent int) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
+}
+
 // spread says how far the values lie apart.
 func spread(values []float64, format string) string {
 	return fmt.Sprintf("%d runs, "+format+" to "+format, len(values), slices.Min(values), slices.Max(values))

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+)
+
+const (
+	crashes    = 20 // of each service
+	restarts   = 20
+	crashPause = 400 * time.Millisecond // between two kills
+)
+
+// The targets of the time from a kill to the first answer.
+const (
+	answerMedian = 40  // ms
+	answerLast   = 150 // ms
+)
+
+// A victim is a service that is killed again and again.
+type victim struct {
+	*recovery
+	kills   []time.Time
+	answers []float64 // ms from each kill to the first answer on the service's socket
+}
+
+// measureCrash kills every service in turn while new connections keep coming.
+func measureCrash(ctx context.Context, b *bench) error {
+	return withSteady(ctx, b, func(s *stack) error {
+		found, err := s.recoverables(ctx)
+		if err != nil {
+			return err
+		}
+		var victims []*victim
+		for _, r := range found {
+			victims = append(victims, &victim{recovery: r})
+		}
+		for range crashes {
+			for _, v := range victims {
+				if err := v.hit(ctx, s); err != nil {
+					return fmt.Errorf("%s: %w", v.service, err)
+				}
+				if err := pause(ctx, crashPause); err != nil {
+					return err
+				}
+			}
+		}
+		for _, v := range victims {
+			b.addAnswers(v)
+		}
+		return nil
+	}, func(attempts []attempt, s *stack) { b.addCrashes(attempts, s.hits) })
+}
+
+// hit kills the service's process and waits for the first answer on its socket. The
+// connection may find the dying process, which counts as no answer.
+func (v *victim) hit(ctx context.Context, s *stack) error {
+	status, err := client.New(filepath.Join(s.dir, "run")).Status(ctx, v.service)
+	if err != nil {
+		return err
+	}
+	pid := status.Instances[0].Pid
+	began := time.Now()
+	if pid == 0 {
+		return fmt.Errorf("it has no process but is %s", status.Instances[0].Status)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	s.hits[v.service] = append(s.hits[v.service], began)
+	for {
+		err := firstAnswer(ctx, v.socket.Network, v.socket.Address, probeOf(v.service))
+		if err == nil {
+			v.answers = append(v.answers, milliseconds(time.Since(began)))
+			return nil
+		}
+		if time.Since(began) > recoveryPatience {
+			return fmt.Errorf("no answer within %s: %w", recoveryPatience, err)
+		}
+	}
+}
+
+func (b *bench) addAnswers(v *victim) {
+	of := fmt.Sprintf("%d kills", len(v.answers))
+	b.add(row{Group: "crash", What: "kill -9 of " + v.service + " to its first answer, median", Target: answerMedian, Unit: "ms", Measured: median(v.answers), Spread: of})
+	b.add(row{Group: "crash", What: "kill -9 of " + v.service + " to its first answer, 99 %", Target: answerLast, Unit: "ms", Measured: percentile(v.answers, 99), Spread: of})
+}
+
+// addCrashes counts what became of the requests. What was inside a killed proxy cannot be
+// saved by anybody but the client; what was inside another process can, if it is safe.
+func (b *bench) addCrashes(attempts []attempt, hits map[string][]time.Time) {
+	var all []time.Time
+	for _, moments := range hits {
+		all = append(all, moments...)
+	}
+	inProxy := func(a attempt) bool { return a.during(hits["proxy"]) }
+	inAny := func(a attempt) bool { return a.during(all) }
+	of := fmt.Sprintf("of %d requests, %d kills", len(attempts), len(all))
+	zero := func(what string, measured float64) {
+		b.add(row{Group: "crash", What: what, Exactly: true, Unit: "requests", Measured: measured, Spread: of})
+	}
+	told := func(what string, measured float64) {
+		b.add(row{Group: "crash", What: what, Unit: "requests", Measured: measured, Spread: of})
+	}
+	zero("connections refused", count(attempts, attempt.refused))
+	zero("GET and PROPFIND failed", count(attempts, failed, attempt.safe, not(inProxy)))
+	zero("others failed that were not inside a killed process", count(attempts, failed, not(attempt.safe), not(inAny)))
+	told("GET and PROPFIND lost inside a killed proxy", count(attempts, failed, attempt.safe, inProxy))
+	told("others lost inside a killed process", count(attempts, failed, not(attempt.safe), inAny))
+	b.note("Crash: %d new TLS connections each second through the proxy, without retries; each service killed %d times in turn; first answer on the service's own socket.", steadyRate, crashes)
+}
+
+// measureRestart restarts what may overlap, and what may not, under the same load.
+func measureRestart(ctx context.Context, b *bench) error {
+	for _, service := range []string{"webdav", "proxy", "storage"} {
+		var took []float64
+		err := withSteady(ctx, b, func(s *stack) error {
+			runtime := client.New(filepath.Join(s.dir, "run"))
+			for range restarts {
+				began := time.Now()
+				if _, err := runtime.Restart(ctx, service); err != nil {
+					return err
+				}
+				took = append(took, milliseconds(time.Since(began)))
+				if err := pause(ctx, crashPause); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, func(attempts []attempt, _ *stack) {
+			b.add(row{
+				Group: "restart", What: "requests failed during ocis restart " + service, Exactly: true, Unit: "requests", Measured: count(attempts, failed),
+				Spread: fmt.Sprintf("of %d, %d restarts, each %.0f ms%s", len(attempts), restarts, median(took), firstFailure(attempts)),
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withSteady calls do while a stack is under a steady load, and then conclude.
+func withSteady(ctx context.Context, b *bench, do func(*stack) error, conclude func([]attempt, *stack)) error {
+	return scratch(func(dir string) (err error) {
+		s, err := startStack(ctx, b.binary, filepath.Join(dir, "ocis"), forgive)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.stop()) }()
+		s.hits = map[string][]time.Time{}
+		load, err := startSteady(ctx, s.endpoint)
+		if err != nil {
+			return err
+		}
+		err = do(s)
+		attempts := load.stop()
+		if err == nil {
+			conclude(attempts, s)
+		}
+		return err
+	})
+}
+
+// measureLoop kills a healthy child of a crowd, alone and beside one that crashes all the time.
+func measureLoop(ctx context.Context, b *bench) error {
+	var alone, beside []float64
+	for _, c := range []struct {
+		names []string
+		into  *[]float64
+	}{{[]string{"healthy"}, &alone}, {[]string{"healthy", loopName}, &beside}} {
+		err := withCrowd(ctx, c.names, nil, func(running *crowd) error {
+			for range crashes {
+				took, err := running.recover(ctx, "healthy")
+				if err != nil {
+					return err
+				}
+				*c.into = append(*c.into, took)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.add(row{
+		Group: "loop", What: "recovery beside a crash loop, ratio to alone", Target: 1.2, Unit: "x", Measured: median(beside) / median(alone),
+		Spread: fmt.Sprintf("%.1f ms beside (%s), %.1f ms alone", median(beside), spread(beside, "%.0f"), median(alone)),
+	})
+	return nil
+}
