@@ -193,6 +193,29 @@ func TestQueuesThatCannotBeReadAreToldOnceAndLeftOut(t *testing.T) {
 
 func TestOneScrapeIsMadeAtATime(t *testing.T) {
 	c := collector(t, NewRecorder())
+	var inside sync.Mutex
+	c.sources.Instances = func() []client.Instance {
+		if !inside.TryLock() {
+			t.Error("two scrapes at once")
+			return nil
+		}
+		defer inside.Unlock()
+		time.Sleep(time.Millisecond) // gives others the time to be wrong
+		return two
+	}
+	var scraping sync.WaitGroup
+	for range 8 {
+		scraping.Go(func() {
+			if _, err := c.Scrape(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	scraping.Wait()
+}
+
+func TestAScrapeDoesNotWaitLongerThanItsClient(t *testing.T) {
+	c := collector(t, NewRecorder())
 	inside, proceed := make(chan struct{}), make(chan struct{})
 	c.sources.Instances = func() []client.Instance {
 		inside <- struct{}{}
