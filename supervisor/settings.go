@@ -37,6 +37,8 @@ type Settings struct {
 
 	Replicas []string `yaml:"replicas" env:"OCIS_REPLICAS" allowed:"SERVICE=NUMBER, such as webdav=2" desc:"how many instances of a service run"`
 
+	MetricsAddr string `yaml:"metrics_addr" env:"OCIS_METRICS_ADDR" allowed:"host:port" desc:"serve the metrics on this TCP address as well; loopback is best"`
+
 	Essential []string `yaml:"essential" env:"OCIS_ESSENTIAL_SERVICES" allowed:"names of services" desc:"when one of these fails for good, the runtime shuts down"`
 	OnFailure []string `yaml:"restart_on_failure" allowed:"names of services" desc:"restart these unless they exit with code 0"`
 	Never     []string `yaml:"restart_never" allowed:"names of services" desc:"never restart these"`
@@ -59,6 +61,11 @@ func (s *Settings) Validate() error {
 	} {
 		if wrong.is {
 			return &config.Invalid{Key: wrong.key, Problem: "it is out of range"}
+		}
+	}
+	if s.MetricsAddr != "" {
+		if problem := config.AddressProblem(s.MetricsAddr); problem != "" {
+			return &config.Invalid{Key: "metrics_addr", Problem: problem}
 		}
 	}
 	return nil

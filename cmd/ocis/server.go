@@ -25,6 +25,7 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/broadcast"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/control"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 )
 
 // runtimeName is the runtime's own name in the registry.
@@ -103,6 +104,7 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 	if err != nil {
 		return err
 	}
+	collector := newCollector(sup, metrics.NewRecorder(), log)
 	ctx, stopSignals := stopOnSignal(sup, log)
 	defer stopSignals()
 	var helpers sync.WaitGroup
@@ -111,20 +113,29 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 	defer close(ended)
 	helpers.Go(func() { notifySystemd(sup, ended) })
 	return sup.Serve(ctx, func() (func(), error) {
-		closeDoors, err := openDoors(src, log, options.Node, sup, announcer)
-		if err == nil {
-			greet()
+		closeMetrics, err := serveMetrics(options.Settings.MetricsAddr, collector, log)
+		if err != nil {
+			return nil, err
 		}
-		return closeDoors, err
+		closeDoors, err := openDoors(src, log, options.Node, sup, collector, announcer)
+		if err != nil {
+			closeMetrics()
+			return nil, err
+		}
+		greet()
+		return func() {
+			closeDoors()
+			closeMetrics()
+		}, nil
 	})
 }
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control
 // API, and over NATS the registry and the events. close ends both.
-func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervisor.Supervisor, announcer *registry.Announcer) (close func(), err error) {
+func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervisor.Supervisor, collector *metrics.Collector, announcer *registry.Announcer) (close func(), err error) {
 	announcer.Reset()
 	socket := filepath.Join(src.Paths.Run, client.SocketName)
-	api, err := control.Listen(socket, sup, log)
+	api, err := control.Listen(socket, sup, collector, log)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -26,7 +25,7 @@ const maxConnections = 1_000_000
 
 // Validate implements the check of config.Source.Fill.
 func (s *Settings) Validate() error {
-	if problem := addressProblem(s.HTTPAddr); problem != "" {
+	if problem := config.AddressProblem(s.HTTPAddr); problem != "" {
 		return &config.Invalid{Key: "http_addr", Problem: problem}
 	}
 	if s.MaxConnections < 1 || s.MaxConnections > maxConnections {
@@ -43,17 +42,6 @@ func (s *Settings) Validate() error {
 		}
 	}
 	return nil
-}
-
-func addressProblem(address string) string {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "it is no address with a port"
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "the port must be a number up to 65535"
-	}
-	return ""
 }
 
 // URL returns where people's clients on this machine connect.

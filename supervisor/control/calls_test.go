@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 )
 
 func TestTheSocketIsForItsOwnerAlone(t *testing.T) {
@@ -229,7 +233,7 @@ func longBody() string { return `{"signal":"` + strings.Repeat("x", 2*maxBodyByt
 
 func TestASecondRuntimeDoesNotTakeTheSocket(t *testing.T) {
 	s := start(t, "/nonexistent")
-	second, err := Listen(s.socket, s.supervisor, logrus.New())
+	second, err := Listen(s.socket, s.supervisor, nil, logrus.New())
 	if err == nil {
 		second.Close()
 		t.Fatal("two runtimes serve one socket")
@@ -244,5 +248,41 @@ func TestWithoutARuntimeTheClientSaysSo(t *testing.T) {
 	var none *client.NoRuntimeError
 	if !errors.As(err, &none) || !strings.Contains(err.Error(), "ocis server") {
 		t.Error(err)
+	}
+}
+
+func TestTheMetricsAreOfTheRuntimeAsItIs(t *testing.T) {
+	s := startFamily(t)
+	web, err := s.Status(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Kill(t.Context(), "frontend"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := s.plain(t).Get("http://runtime/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != metrics.ContentType {
+		t.Errorf("%s %s", response.Status, response.Header)
+	}
+	for _, line := range []string{
+		`ocis_build_info{version="test",revision="",goversion="` + runtime.Version() + `"} 1`,
+		`ocis_instance_status{service="web",instance="web-1",status="ready"} 1`,
+		`ocis_instance_status{service="frontend",instance="frontend-1",status="stopped"} 1`,
+		`ocis_instance_restarts_total{service="web",instance="web-1"} ` + strconv.Itoa(web.Instances[0].Restarts),
+	} {
+		if !strings.Contains(string(page), line+"\n") {
+			t.Errorf("there is no line\n%s", line)
+		}
+	}
+	if family := "\nocis_instance_resident_memory_bytes{"; runtime.GOOS == "linux" && strings.Count(string(page), family) != 1 {
+		t.Errorf("%d processes run, one should", strings.Count(string(page), family))
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 )
 
 const patience = 10 * time.Second
@@ -69,12 +70,14 @@ func start(t testing.TB, executable string, services ...plugins.Declaration) *si
 		t.Fatal(err)
 	}
 	s := &site{Client: client.New(paths.Run), supervisor: sup, socket: filepath.Join(paths.Run, client.SocketName)}
+	sources := metrics.Sources{Instances: sup.List, Queues: sup.Queues, Version: "test"}
+	collector := metrics.NewCollector(metrics.NewRecorder(), sources, logrus.NewEntry(log))
 	ctx, cancel := context.WithCancel(context.Background())
 	opened, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- sup.Serve(ctx, func() (func(), error) {
 			var err error
-			if s.server, err = Listen(s.socket, sup, log); err != nil {
+			if s.server, err = Listen(s.socket, sup, collector, log); err != nil {
 				return nil, err
 			}
 			close(opened)

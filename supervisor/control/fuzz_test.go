@@ -14,6 +14,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 )
 
 // leaver is a client that goes away at the first byte of a stream, so that no stream
@@ -29,14 +30,14 @@ func (l *leaver) FlushError() error {
 }
 
 // FuzzAPI sends whatever a connection can carry to a runtime whose only service cannot
-// start: every answer is JSON, and none says that the runtime failed.
+// start: every answer is JSON, or the metrics, and none says that the runtime failed.
 func FuzzAPI(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"GET", "/v1/services", ""}, {"GET", "/v1/services/web", ""}, {"HEAD", "/v1/tree", ""},
 		{"POST", "/v1/services/web/run", ""}, {"POST", "/v1/services/web/kill", "x"}, {"POST", "/v1/services/web/restart", "{}"},
 		{"POST", "/v1/services/web/crash", `{"signal":"SIGTERM"}`}, {"POST", "/v1/services/web/crash", `{"signal":7}`},
 		{"GET", "/v1/events?since=1&follow=true", ""}, {"GET", "/v1/logs?service=web&since=1h&lines=3&follow=true", ""},
-		{"GET", "/v1/services/%00/../%2e%2e", ""}, {"CONNECT", "/v1/services", ""}, {"OPTIONS", "*", ""},
+		{"GET", "/v1/services/%00/../%2e%2e", ""}, {"CONNECT", "/v1/services", ""}, {"OPTIONS", "*", ""}, {"GET", "/metrics", ""},
 		{"DELETE", "//v1/./services//", ""}, {"GET", "/v1/services/w%C3%28b", ""}, {"GET", "http://x/v1/tree?%zz=;&", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
@@ -61,6 +62,7 @@ func checkAnswer(t *testing.T, answer *http.Response) {
 	t.Helper()
 	decoder := json.NewDecoder(answer.Body)
 	switch kind := answer.Header.Get("Content-Type"); {
+	case answer.StatusCode == http.StatusOK && kind == metrics.ContentType:
 	case answer.StatusCode == http.StatusOK && (kind == "application/json" || kind == "application/x-ndjson"):
 		for {
 			var object any

@@ -15,6 +15,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
@@ -43,6 +44,7 @@ func (s *Server) table() map[string]http.HandlerFunc {
 		"GET /v1/tree":                     s.tree,
 		"GET /v1/events":                   s.events,
 		"GET /v1/logs":                     s.logs,
+		"GET /metrics":                     s.scrape,
 	}
 }
 
@@ -101,6 +103,16 @@ func matches(pattern, path string) bool {
 func (s *Server) list(w http.ResponseWriter, _ *http.Request) { answer(w, s.supervisor.List()) }
 
 func (s *Server) tree(w http.ResponseWriter, _ *http.Request) { answer(w, s.supervisor.Tree()) }
+
+func (s *Server) scrape(w http.ResponseWriter, r *http.Request) {
+	page, err := s.metrics.Scrape(r.Context())
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	w.Header().Set("Content-Type", metrics.ContentType)
+	_, _ = w.Write(page) // the client may be gone
+}
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	status, err := s.supervisor.Status(r.Context(), r.PathValue("name"))

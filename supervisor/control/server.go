@@ -13,6 +13,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 )
 
 const (
@@ -27,6 +28,7 @@ const (
 // Server serves the API of one runtime.
 type Server struct {
 	supervisor *supervisor.Supervisor
+	metrics    *metrics.Collector
 	log        *logrus.Entry
 	listener   net.Listener
 	http       *http.Server
@@ -34,13 +36,13 @@ type Server struct {
 }
 
 // Listen binds the API's socket. A runtime that serves it already is an error.
-func Listen(path string, s *supervisor.Supervisor, log *logrus.Logger) (*Server, error) {
+func Listen(path string, s *supervisor.Supervisor, collector *metrics.Collector, log *logrus.Logger) (*Server, error) {
 	listener, err := plugins.Bind(plugins.Socket{Network: "unix", Address: path})
 	if err != nil {
 		return nil, fmt.Errorf("control API: %w", err)
 	}
 	server := &Server{
-		supervisor: s, log: log.WithField("component", "control"),
+		supervisor: s, metrics: collector, log: log.WithField("component", "control"),
 		listener: listener, served: make(chan struct{}),
 	}
 	base, cancel := context.WithCancel(context.Background())
