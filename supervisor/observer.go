@@ -50,6 +50,9 @@ func (o *observer) Changing(from client.Status, now instance.Snapshot) {
 // Changed implements instance.Observer.
 func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 	o.say(from, now)
+	if now.Status == client.StatusReady {
+		o.supervisor.options.Recorder.Ready(now.Service, now.Name, now.Incarnation, time.Since(now.Started))
+	}
 	if now.Status == client.StatusFailed {
 		o.failEssential(now)
 	}
@@ -123,6 +126,7 @@ func (o *observer) failEssential(now instance.Snapshot) {
 // Exited implements instance.Observer. It runs beside the next start.
 func (o *observer) Exited(end instance.End) {
 	s, name, exit := o.supervisor, o.service.declaration.Name, end.Exit
+	s.options.Recorder.Exited(name, end.Instance, exit)
 	exit.LastLines = logfile.LastWords(s.options.Paths.Log(name), lastLines, end.LogFrom, end.LogTo)
 	exit.Message = exitMessage(exit, end.Reason)
 	o.warn(s.state.AddExit(name, end.Instance, exit), "the exit record is lost")
@@ -133,7 +137,9 @@ func (o *observer) Exited(end instance.End) {
 }
 
 // HealthAnswered implements instance.Observer.
-func (o *observer) HealthAnswered(string, time.Duration) {}
+func (o *observer) HealthAnswered(name string, took time.Duration) {
+	o.supervisor.options.Recorder.HealthAnswered(o.service.declaration.Name, name, took)
+}
 
 // exitMessage says in one line what happened.
 func exitMessage(exit client.Exit, reason string) string {

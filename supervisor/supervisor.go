@@ -14,6 +14,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/graph"
 	"github.com/owncloud/ocis-runtime/supervisor/history"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runlock"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
@@ -33,6 +34,7 @@ type Options struct {
 	Executable   string   // what children execute, absolute
 	Environ      []string // of the children
 	Registrar    Registrar
+	Recorder     *metrics.Recorder // counts what happens; nil: nobody will ask
 	Log          *logrus.Logger
 	Node         string // the name of this machine
 }
@@ -73,6 +75,9 @@ const startsAtOnce = 8
 
 // New checks the declarations and the settings. It changes nothing on the machine.
 func New(options Options) (*Supervisor, error) {
+	if options.Recorder == nil {
+		options.Recorder = metrics.NewRecorder()
+	}
 	declarations, err := options.Settings.apply(options.Declarations)
 	if err != nil {
 		return nil, err

@@ -100,11 +100,12 @@ func supervisorOptions(src *config.Source, log *logrus.Logger, services []plugin
 func supervise(src *config.Source, log *logrus.Logger, options supervisor.Options, greet func()) error {
 	announcer := registry.NewAnnouncer(options.Node, src.Paths.Run, log.WithField("component", "registry"))
 	options.Registrar = announcer
+	options.Recorder = metrics.NewRecorder()
 	sup, err := supervisor.New(options)
 	if err != nil {
 		return err
 	}
-	collector := newCollector(sup, metrics.NewRecorder(), log)
+	collector := newCollector(sup, options.Recorder, log)
 	ctx, stopSignals := stopOnSignal(sup, log)
 	defer stopSignals()
 	var helpers sync.WaitGroup
