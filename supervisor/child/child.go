@@ -39,6 +39,9 @@ type Spec struct {
 	ControlDir  string // where the child's control socket goes; the path must be short
 
 	StartTimeout time.Duration // from exec to handshake
+
+	// Place chooses where the process is born; see process.Spec. It may be nil.
+	Place func(attributes *syscall.SysProcAttr, fork func() error) error
 }
 
 func (s Spec) environ() []string {

@@ -32,7 +32,7 @@ func (r *childRunner) Start(context.Context) error {
 	environ := append(r.spec.environ(), r.command.Env...)
 	files := append([]*os.File{nil, theirs, r.spec.Log}, r.spec.Sockets...)
 	r.process, err = process.Start(process.Spec{
-		Path: r.spec.Path, Args: r.spec.Args, Env: environ, Files: files,
+		Path: r.spec.Path, Args: r.spec.Args, Env: environ, Files: files, Place: r.spec.Place,
 	})
 	if err != nil {
 		ours.Close()

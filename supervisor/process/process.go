@@ -15,6 +15,11 @@ type Spec struct {
 	Env   []string   // the whole environment
 	Dir   string     // working directory
 	Files []*os.File // descriptors 0, 1, 2, …; nil is /dev/null
+
+	// Place calls fork, once or until it succeeds, and may change attributes before: it
+	// chooses where the process is born, such as in a control group. nil: where its
+	// parent is. Only on Linux.
+	Place func(attributes *syscall.SysProcAttr, fork func() error) error
 }
 
 // Exit says how a process ended.

@@ -18,10 +18,7 @@ func Start(spec Spec) (*Process, error) {
 	}
 	defer null.Close()
 	pidfd := -1
-	pid, err := children.start(spec, &syscall.ProcAttr{
-		Dir: spec.Dir, Env: spec.Env, Files: fds,
-		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
-	})
+	pid, err := spec.fork(fds, &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd})
 	runtime.KeepAlive(spec.Files)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
@@ -40,6 +37,21 @@ func Start(spec Spec) (*Process, error) {
 	}
 	go p.watch(watched)
 	return p, nil
+}
+
+// fork makes the process, where spec wants it.
+func (s Spec) fork(fds []uintptr, attributes *syscall.SysProcAttr) (pid int, err error) {
+	fork := func() error {
+		var err error
+		pid, err = children.start(s, &syscall.ProcAttr{Dir: s.Dir, Env: s.Env, Files: fds, Sys: attributes})
+		return err
+	}
+	if s.Place != nil {
+		err = s.Place(attributes, fork)
+	} else {
+		err = fork()
+	}
+	return pid, err
 }
 
 // pollable makes a pidfd a file that Go's network poller watches.
