@@ -53,6 +53,10 @@ type Declaration struct {
 	// Singleton: two incarnations must never run at the same time.
 	Singleton bool
 
+	// MemoryWeight is the service's share of the memory budget, in comparison with other
+	// services; 0 means 1.
+	MemoryWeight int
+
 	// ReadyTimeout bounds the time from start to ready; 0 means DefaultReadyTimeout.
 	ReadyTimeout time.Duration
 	// StopGrace bounds draining; 0 means DefaultStopGrace.

@@ -11,6 +11,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
+	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/restart"
 )
 
@@ -35,6 +36,8 @@ type Settings struct {
 	LogBytes config.Bytes `yaml:"log_bytes" env:"OCIS_LOG_BYTES" default:"10MiB" allowed:"at least 4KiB" desc:"size of one log file of a service"`
 	LogFiles int          `yaml:"log_files" env:"OCIS_LOG_FILES" default:"3" allowed:"1 to 100" desc:"older log files kept for each service"`
 
+	MemoryLimit config.Bytes `yaml:"memory_limit" env:"OCIS_MEMORY_LIMIT" allowed:"at least 256MiB; 0: 90 % of the machine's memory, or of its control group's limit" desc:"what the runtime and all services may take together"`
+
 	Replicas []string `yaml:"replicas" env:"OCIS_REPLICAS" allowed:"SERVICE=NUMBER, such as webdav=2" desc:"how many instances of a service run"`
 
 	MetricsAddr string `yaml:"metrics_addr" env:"OCIS_METRICS_ADDR" allowed:"host:port" desc:"serve the metrics on this TCP address as well; loopback is best"`
@@ -58,6 +61,7 @@ func (s *Settings) Validate() error {
 		{s.StopBound <= 0, "stop_bound"},
 		{s.LogBytes < 4<<10, "log_bytes"},
 		{s.LogFiles < 1 || s.LogFiles > 100, "log_files"},
+		{s.MemoryLimit != 0 && s.MemoryLimit < memory.Least, "memory_limit"},
 	} {
 		if wrong.is {
 			return &config.Invalid{Key: wrong.key, Problem: "it is out of range"}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +51,9 @@ func printInstances(c *cli.Context, instances []client.Instance) {
 		})
 	}
 	print.Table(c.App.Writer, []string{"SERVICE", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "ISOLATED", "NODE"}, rows)
+	if text := hardLimits(instances); text != "" {
+		fmt.Fprintln(c.App.Writer, print.Paint(c.App.Writer, text, print.Dim))
+	}
 	for _, i := range instances {
 		if i.Message != "" && i.Status != client.StatusReady && i.Status != client.StatusStopped {
 			fmt.Fprintf(c.App.Writer, "%s: %s\n", rowName(i, instances), i.Message+nextTry(i))
@@ -65,6 +69,35 @@ func rowName(i client.Instance, among []client.Instance) string {
 		}
 	}
 	return i.Service
+}
+
+// hardLimits says which limits of memory apply to the processes that run.
+func hardLimits(instances []client.Instance) string {
+	var least, most uint64
+	var without []string
+	for _, i := range instances {
+		switch {
+		case i.Pid == 0:
+		case i.MemoryLimitBytes == 0:
+			without = append(without, i.Instance)
+		default:
+			most = max(most, i.MemoryLimitBytes)
+			if least == 0 || i.MemoryLimitBytes < least {
+				least = i.MemoryLimitBytes
+			}
+		}
+	}
+	switch {
+	case most == 0 && without == nil:
+		return ""
+	case most == 0:
+		return "memory: no hard limits; `ocis doctor` says why"
+	}
+	text := fmt.Sprintf("memory: hard limits of %s to %s", print.Bytes(least), print.Bytes(most))
+	if without != nil {
+		text += ", none for " + strings.Join(without, ", ")
+	}
+	return text
 }
 
 func statusCell(i client.Instance) print.Cell {

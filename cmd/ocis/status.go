@@ -62,6 +62,7 @@ func printStatus(c *cli.Context, s client.Service) {
 		field("restarts", fmt.Sprint(i.Restarts))
 	}
 	field("policy", policy(s))
+	field("limits", limits(s.Memory))
 	field("needs", orDash(len(s.Needs) > 0, strings.Join(s.Needs, ", ")))
 	field("needed by", orDash(len(s.NeededBy) > 0, strings.Join(s.NeededBy, ", ")))
 	for _, socket := range s.Sockets {
@@ -83,6 +84,18 @@ func policy(s client.Service) string {
 		text += ", essential"
 	}
 	return text
+}
+
+// limits says how much memory an instance may take.
+func limits(m client.Memory) string {
+	soft := "no soft limit"
+	if m.SoftBytes > 0 {
+		soft = print.Bytes(m.SoftBytes) + " of memory before it saves"
+	}
+	if m.HardBytes > 0 {
+		return fmt.Sprintf("%s, %s before it is ended (%s)", soft, print.Bytes(m.HardBytes), m.HardBy)
+	}
+	return fmt.Sprintf("%s, no hard limit: %s", soft, m.Reason)
 }
 
 func held(socket client.Socket) string {

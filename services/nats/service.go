@@ -52,10 +52,11 @@ func New(src *config.Source) (plugins.Service, error) {
 	n := &service{settings: settings, store: src.Paths.Data(Name)}
 	return plugins.Service{
 		Declaration: plugins.Declaration{
-			Name:      Name,
-			Summary:   Summary,
-			Sockets:   []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "nats"}},
-			Singleton: true,
+			Name:         Name,
+			Summary:      Summary,
+			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "nats"}},
+			Singleton:    true,
+			MemoryWeight: 2,
 		},
 		Run:    n.run,
 		Health: n.health,

@@ -68,11 +68,12 @@ func New(src *config.Source) (plugins.Service, error) {
 	s := &service{src: src, settings: settings, signer: signer}
 	return plugins.Service{
 		Declaration: plugins.Declaration{
-			Name:      Name,
-			Summary:   Summary,
-			Needs:     []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
-			Sockets:   []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Protocol: settings.scheme()}},
-			StopGrace: stopGrace,
+			Name:         Name,
+			Summary:      Summary,
+			Needs:        []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
+			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Protocol: settings.scheme()}},
+			StopGrace:    stopGrace,
+			MemoryWeight: 2,
 		},
 		Run: s.run,
 	}, nil

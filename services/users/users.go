@@ -71,10 +71,11 @@ func New(src *config.Source) (plugins.Service, error) {
 	}
 	return plugins.Service{
 		Declaration: plugins.Declaration{
-			Name:      Name,
-			Summary:   Summary,
-			Sockets:   []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"}},
-			Singleton: true,
+			Name:         Name,
+			Summary:      Summary,
+			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"}},
+			Singleton:    true,
+			MemoryWeight: 2,
 		},
 		Run: s.run,
 	}, nil

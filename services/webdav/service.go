@@ -41,10 +41,11 @@ func New(src *config.Source) (plugins.Service, error) {
 	}
 	return plugins.Service{
 		Declaration: plugins.Declaration{
-			Name:    Name,
-			Summary: Summary,
-			Needs:   []string{storageName},
-			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
+			Name:         Name,
+			Summary:      Summary,
+			Needs:        []string{storageName},
+			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
+			MemoryWeight: 3,
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			directory, stop, err := microservice.Discover(child, src)

@@ -38,6 +38,8 @@ type Instance struct {
 	Message       string     `json:"message,omitempty"`    // why it is in this state, in one line
 	NextStart     *time.Time `json:"next_start,omitempty"` // backoff only
 	LastExit      *Exit      `json:"last_exit"`            // null: it never exited
+
+	MemoryLimitBytes uint64 `json:"memory_limit_bytes"` // the kernel ends it above; 0: no hard limit
 }
 
 // Cause is what kind of end a process had.
@@ -83,6 +85,16 @@ type Service struct {
 	Instances []Instance `json:"instances"`
 	Exits     []Exit     `json:"exits"` // newest first
 	LogTail   []LogLine  `json:"log_tail"`
+	Memory    Memory     `json:"memory"`
+}
+
+// Memory is what each instance of a service may take that is started now. One that runs
+// keeps what it was started with.
+type Memory struct {
+	SoftBytes uint64 `json:"soft_bytes"`       // GOMEMLIMIT: above, Go's collector works harder; 0: none
+	HardBytes uint64 `json:"hard_bytes"`       // above, the kernel ends it; 0: none
+	HardBy    string `json:"hard_by"`          // "cgroup v1", "cgroup v2" or "none"
+	Reason    string `json:"reason,omitempty"` // why there is no hard limit
 }
 
 // Socket is a listening socket that the supervisor holds for a service.

@@ -56,7 +56,7 @@ func TestTheDocumentHasExactlyTheRoutes(t *testing.T) {
 func TestTheDocumentHasExactlyTheFields(t *testing.T) {
 	schemas := readDocument(t).Components.Schemas
 	for _, value := range []any{
-		client.Instance{}, client.Exit{}, client.Service{}, client.Socket{}, client.LogLine{},
+		client.Instance{}, client.Exit{}, client.Service{}, client.Memory{}, client.Socket{}, client.LogLine{},
 		client.Event{}, client.TreeNode{}, client.Error{}, client.CrashRequest{}, client.ScaleRequest{},
 	} {
 		kind := reflect.TypeOf(value)
