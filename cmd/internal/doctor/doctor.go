@@ -46,11 +46,12 @@ func Examine(services func() (*config.Source, []plugins.Declaration, error)) []F
 	findings := []Finding{folder("data", paths.Base), folder("run directory", paths.Run)}
 	held := runtime(paths)
 	findings = append(findings, held, space(paths.Base))
+	var src *config.Source
+	var declarations []plugins.Declaration
 	if !paths.Exists() {
 		findings = append(findings, Finding{"settings", OK, "no ocis.yaml yet: the first start makes it", ""})
 	} else {
-		_, declarations, err := services()
-		if err != nil {
+		if src, declarations, err = services(); err != nil {
 			findings = append(findings, Finding{"settings", Fail, err.Error(), "correct it as the message says"})
 		} else {
 			findings = append(findings, Finding{"settings", OK, paths.File(), ""})
@@ -60,7 +61,8 @@ func Examine(services func() (*config.Source, []plugins.Declaration, error)) []F
 			findings = append(findings, ports(declarations)...)
 		}
 	}
-	return append(append(findings, descriptors(), clock()), kernel()...)
+	findings = append(findings, budget(src, declarations), hardLimits(), descriptors(), clock())
+	return append(findings, kernel()...)
 }
 
 // folder checks that a folder can be used, or made.

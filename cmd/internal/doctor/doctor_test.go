@@ -85,3 +85,22 @@ func TestAFileInPlaceOfAFolderIsNamed(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+func TestABudgetThatIsTooSmallForItsServicesIsAFinding(t *testing.T) {
+	var many []plugins.Declaration
+	for name := 'a'; name < 'k'; name++ {
+		many = append(many, plugins.Declaration{Name: string(name)})
+	}
+	for limit, want := range map[string]Verdict{"512MiB": Warn, "2GiB": OK, "100TiB": Warn, "1MiB": Fail, "much": Fail} {
+		base := configured(t)
+		t.Setenv("OCIS_MEMORY_LIMIT", limit)
+		t.Setenv("OCIS_BASE_DATA_PATH", base)
+		src, err := config.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := budget(src, many); f.Verdict != want || (f.Remedy == "") != (want == OK) {
+			t.Errorf("%s: %+v", limit, f)
+		}
+	}
+}

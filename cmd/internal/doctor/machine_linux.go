@@ -58,7 +58,7 @@ func descriptors() Finding {
 
 // kernel looks for features that are used where they are there.
 func kernel() []Finding {
-	return []Finding{pidfd(), landlock(), namespaces(), cgroups()}
+	return []Finding{pidfd(), landlock(), namespaces()}
 }
 
 func pidfd() Finding {
@@ -84,14 +84,4 @@ func namespaces() Finding {
 		return Finding{"user namespaces", Warn, "switched off", "needed for isolation only: sysctl user.max_user_namespaces"}
 	}
 	return Finding{"user namespaces", OK, "available", ""}
-}
-
-func cgroups() Finding {
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		return Finding{"cgroups", OK, "version 2", ""}
-	}
-	if _, err := os.Stat("/sys/fs/cgroup/memory"); err == nil {
-		return Finding{"cgroups", OK, "version 1", ""}
-	}
-	return Finding{"cgroups", Warn, "not mounted", "needed for memory limits only"}
 }
