@@ -8,16 +8,17 @@ import (
 // End is what is known of a process that ended.
 type End struct {
 	Killed    bool     // by SIGKILL
-	Ours      bool     // the supervisor had sent it, or had asked the process to end
+	Asked     bool     // the supervisor had asked the process to end
 	Kills     uint64   // how many processes of its group the kernel killed for want of memory
 	LastLines []string // of its log
 }
 
 // OutOfMemory tells whether the process ended for want of memory: the kernel killed it,
-// or Go's runtime gave up. A process that somebody kills by hand after the kernel killed
-// a descendant of it is mistaken for the first.
+// or Go's runtime gave up. What the kernel counts says more than who else sent SIGKILL: a
+// process that is being killed answers no health check either. A process that somebody
+// kills after the kernel killed a descendant of it is mistaken for one that the kernel killed.
 func OutOfMemory(end End) bool {
-	if end.Ours {
+	if end.Asked {
 		return false
 	}
 	if end.Killed {

@@ -9,7 +9,7 @@ func TestTheVerdictTellsWantOfMemoryFromOtherEnds(t *testing.T) {
 	}{
 		"killed by the kernel":                    {End{Killed: true, Kills: 1}, true},
 		"killed by somebody":                      {End{Killed: true}, false},
-		"killed by the supervisor":                {End{Killed: true, Ours: true, Kills: 1}, false},
+		"asked to end, then killed":               {End{Killed: true, Asked: true, Kills: 1}, false},
 		"a descendant was killed, it went on":     {End{Kills: 1}, false},
 		"Go could not map memory":                 {End{LastLines: []string{"fatal error: runtime: out of memory", "", "goroutine 1 [running]:"}}, true},
 		"Go could not get a block":                {End{LastLines: []string{"runtime: out of memory: cannot allocate 8-byte block (4 in use)", "fatal error: out of memory"}}, true},
@@ -18,7 +18,7 @@ func TestTheVerdictTellsWantOfMemoryFromOtherEnds(t *testing.T) {
 		"another panic":                           {End{LastLines: []string{"panic: runtime error: index out of range"}}, false},
 		"a warning about memory, then a panic":    {End{LastLines: []string{"fork: cannot allocate memory", "panic: I give up"}}, false},
 		"killed by somebody after such a warning": {End{Killed: true, LastLines: []string{"fatal error: out of memory"}}, false},
-		"it drained":                              {End{Ours: true}, false},
+		"it drained":                              {End{Asked: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := OutOfMemory(test.end); got != test.want {
