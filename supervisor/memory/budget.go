@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// Floor is the least hard limit: below it a child could not even start.
-	Floor = 64 << 20
+	// Floor is the least hard limit. A service takes 5 MiB while it is idle, and one that
+	// hashes four passwords at the same time 80 MiB.
+	Floor = 128 << 20
 	// Least is the smallest budget that makes sense.
-	Least = 4 * Floor
+	Least = 2 * Floor
 	// supervisorWeight is the share that the supervisor keeps for itself.
 	supervisorWeight = 1
 	// softPart of the hard limit is the soft one. The rest is for what Go's limit does not

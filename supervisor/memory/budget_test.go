@@ -19,22 +19,22 @@ func TestABudgetIsSplitByWeight(t *testing.T) {
 		missing    uint64
 	}{
 		"by weight, and the supervisor keeps a share": {
-			800 * mib, family, 100 * mib, map[string]uint64{"nats": 200 * mib, "storage": 400 * mib, "web": 100 * mib}, 0,
+			1600 * mib, family, 200 * mib, map[string]uint64{"nats": 400 * mib, "storage": 800 * mib, "web": 200 * mib}, 0,
 		},
 		"every replica counts": {
-			800 * mib, []Claim{{"web", 1, 3}, {"storage", 4, 1}}, 100 * mib, map[string]uint64{"web": 100 * mib, "storage": 400 * mib}, 0,
+			1600 * mib, []Claim{{"web", 1, 3}, {"storage", 4, 1}}, 200 * mib, map[string]uint64{"web": 200 * mib, "storage": 800 * mib}, 0,
 		},
 		"a service without instances takes nothing, and knows what it would get": {
-			800 * mib, []Claim{{"web", 1, 0}, {"storage", 7, 1}}, 100 * mib, map[string]uint64{"web": 100 * mib, "storage": 700 * mib}, 0,
+			1600 * mib, []Claim{{"web", 1, 0}, {"storage", 7, 1}}, 200 * mib, map[string]uint64{"web": 200 * mib, "storage": 1400 * mib}, 0,
 		},
 		"who is lifted to the floor costs the others": {
-			448 * mib, family, 64 * mib, map[string]uint64{"nats": 320 / 3 * mib, "storage": 640 / 3 * mib, "web": 64 * mib}, 0,
+			896 * mib, family, 128 * mib, map[string]uint64{"nats": 640 / 3 * mib, "storage": 1280 / 3 * mib, "web": 128 * mib}, 0,
 		},
 		"the floor holds even when there is not enough": {
-			200 * mib, family, 64 * mib, map[string]uint64{"nats": 64 * mib, "storage": 64 * mib, "web": 64 * mib}, 56 * mib,
+			400 * mib, family, 128 * mib, map[string]uint64{"nats": 128 * mib, "storage": 128 * mib, "web": 128 * mib}, 112 * mib,
 		},
 		"nothing at all": {
-			0, []Claim{{"web", 1, 1}}, 64 * mib, map[string]uint64{"web": 64 * mib}, 128 * mib,
+			0, []Claim{{"web", 1, 1}}, 128 * mib, map[string]uint64{"web": 128 * mib}, 256 * mib,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestABudgetIsSplitByWeight(t *testing.T) {
 func near(got, want uint64) bool { return max(got, want)-min(got, want) <= mib }
 
 func TestNoSplitIsLargerThanTheBudgetUnlessItSaysSo(t *testing.T) {
-	for total := uint64(0); total < 2048*mib; total += 37 * mib {
+	for total := uint64(0); total < 4096*mib; total += 37 * mib {
 		for replicas := range 12 {
 			claims := append(slices.Clone(family), Claim{"webdav", 3, replicas})
 			budget := Split(total, claims)

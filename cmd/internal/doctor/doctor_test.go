@@ -91,7 +91,7 @@ func TestABudgetThatIsTooSmallForItsServicesIsAFinding(t *testing.T) {
 	for name := 'a'; name < 'k'; name++ {
 		many = append(many, plugins.Declaration{Name: string(name)})
 	}
-	for limit, want := range map[string]Verdict{"512MiB": Warn, "2GiB": OK, "100TiB": Warn, "1MiB": Fail, "much": Fail} {
+	for limit, want := range map[string]Verdict{"512MiB": Warn, "4GiB": OK, "100TiB": Warn, "1MiB": Fail, "much": Fail} {
 		base := configured(t)
 		t.Setenv("OCIS_MEMORY_LIMIT", limit)
 		t.Setenv("OCIS_BASE_DATA_PATH", base)

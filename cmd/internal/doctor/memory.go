@@ -33,7 +33,7 @@ func budget(src *config.Source, declarations []plugins.Declaration) Finding {
 	}
 	found := fmt.Sprintf("%s (%s)", print.Bytes(total.Bytes), total.From)
 	if missing := memory.Split(total.Bytes, claims).MissingBytes; missing > 0 {
-		return Finding{check, Warn, found + ", " + print.Bytes(missing) + " too little", "run fewer services, or give them more memory"}
+		return Finding{check, Warn, found + ", " + "less than the least for each by " + print.Bytes(missing), "run fewer services, or give them more memory"}
 	}
 	if machine.Bytes > 0 && total.Bytes > machine.Bytes {
 		return Finding{check, Warn, fmt.Sprintf("%s, more than %s (%s)", found, machine.From, print.Bytes(machine.Bytes)), "set OCIS_MEMORY_LIMIT to less"}
