@@ -93,7 +93,10 @@ func hardLimits(instances []client.Instance) string {
 	case most == 0:
 		return "memory: no hard limits; `ocis doctor` says why"
 	}
-	text := fmt.Sprintf("memory: hard limits of %s to %s", print.Bytes(least), print.Bytes(most))
+	text := "memory: hard limits of " + print.Bytes(least)
+	if least < most {
+		text += " to " + print.Bytes(most)
+	}
 	if without != nil {
 		text += ", none for " + strings.Join(without, ", ")
 	}
