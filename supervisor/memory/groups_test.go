@@ -28,7 +28,11 @@ func TestMain(m *testing.M) {
 }
 
 func behave(behaviour string) {
+	behaviour, folder, _ := strings.Cut(behaviour, " /")
 	switch behaviour {
+	case "delegates":
+		moved, _ := hierarchy{files: version2, own: "/" + folder}.delegate()
+		fmt.Println(moved)
 	case "takes all":
 		for kept := [][]byte{}; ; {
 			block := make([]byte, 1<<20)
@@ -293,5 +297,28 @@ func BenchmarkTheRestartPath(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
+	}
+}
+
+func BenchmarkABirth(b *testing.B) {
+	g := Open(b.TempDir())
+	if g.Support().By == ByNone {
+		b.Skip(g.Support().Reason)
+	}
+	defer g.Close()
+	group, err := g.Take("web-1", Floor)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, place := range map[string]func(*syscall.SysProcAttr, func() error) error{"inside": group.Place, "outside": nil} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				p, err := process.Start(process.Spec{Path: "/bin/true", Args: []string{"true"}, Place: place})
+				if err != nil {
+					b.Fatal(err)
+				}
+				<-p.Done()
+			}
+		})
 	}
 }

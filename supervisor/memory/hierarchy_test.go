@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -190,17 +191,20 @@ func TestAGroupThatCannotPassTheControllerOnIsLeftAsItWas(t *testing.T) {
 	if g.Support().By != ByNone || !strings.Contains(g.Support().Reason, "pass the memory controller on") {
 		t.Errorf("%+v", g.Support())
 	}
-	if _, err := os.Stat(g.base); !os.IsNotExist(err) {
-		t.Errorf("%s is left behind: %v", g.base, err)
+	for _, folder := range []string{g.base, filepath.Join(h.own, seat)} {
+		if _, err := os.Stat(folder); !os.IsNotExist(err) {
+			t.Errorf("%s is left behind: %v", folder, err)
+		}
 	}
 	if group, err := g.Take("web-1", Floor); group != nil || err != nil {
 		t.Errorf("%v %v", group, err)
 	}
 }
 
-// The controller does not matter for where a process is born, and most machines that
-// have version 1 have a version 2 without controllers beside it.
-func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
+// unifiedGroup makes a real group of version 2. Most machines that have version 1 have a
+// version 2 without controllers beside it; for where a process is that does not matter.
+func unifiedGroup(t *testing.T) *Group {
+	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +227,17 @@ func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	group := &Group{groups: &Groups{place: h, own: map[string]int{}, free: map[string][]*Group{}}, instance: "web-1", folder: folder, hard: Floor}
+	t.Cleanup(func() {
+		if err := removeUntil(folder, time.Now().Add(clearBound)); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Group{groups: &Groups{place: h, own: map[string]int{}, free: map[string][]*Group{}}, instance: "web-1", folder: folder, hard: Floor}
+}
+
+func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
+	group := unifiedGroup(t)
+	folder := group.folder
 	c := start(t, group, "leaves a descendant")
 	if got := processes(folder); len(got) != 2 || group.Outside() != nil {
 		t.Errorf("in the group are %v, want %d and %s; %v", got, c.Pid(), c.first, group.Outside())
@@ -233,9 +247,25 @@ func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
 	if err := group.Release(); err != nil || len(processes(folder)) != 0 {
 		t.Errorf("%v, left are %v", err, processes(folder))
 	}
-	if err := os.Remove(folder); err != nil {
-		t.Error(err)
+}
+
+func TestWhoCannotPassTheControllerOnGoesBackToItsGroup(t *testing.T) {
+	group := unifiedGroup(t)
+	if has(read(group.folder, "cgroup.controllers"), "memory") {
+		t.Skip("here it can")
 	}
+	c := start(t, group, "delegates "+group.folder)
+	if c.first != "false" {
+		t.Errorf("it says %q", c.first)
+	}
+	if got := processes(group.folder); len(got) != 1 || got[0] != c.Pid() {
+		t.Errorf("in its group are %v, want %d", got, c.Pid())
+	}
+	if _, err := os.Stat(filepath.Join(group.folder, seat)); !os.IsNotExist(err) {
+		t.Errorf("the other group is left behind: %v", err)
+	}
+	_ = c.Signal(syscall.SIGKILL)
+	c.end()
 }
 
 func TestManyBirthsLeaveNoThreadsAndNoGroups(t *testing.T) {

@@ -118,10 +118,11 @@ func (h hierarchy) delegate() (moved bool, err error) {
 	if err := os.Mkdir(filepath.Join(h.own, seat), 0o755); err != nil && !os.IsExist(err) {
 		return false, err
 	}
-	if err := write(filepath.Join(h.own, seat), procs, "0"); err != nil {
-		return false, err
+	err = write(filepath.Join(h.own, seat), procs, "0")
+	if err == nil {
+		err = write(h.own, control, "+memory")
 	}
-	if err := write(h.own, control, "+memory"); err != nil {
+	if err != nil {
 		h.undelegate()
 		return false, err
 	}
