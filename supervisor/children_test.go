@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,9 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	child.Ready(plugins.Registration{Service: child.Service(), NodeID: child.Instance(), Address: listener.Addr().String()})
+	for kept := [][]byte{}; behaviour == "glutton"; {
+		kept = append(kept, bytes.Repeat([]byte{1}, 1<<20))
+	}
 	for {
 		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {

@@ -30,20 +30,29 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 		if err != nil {
 			return child.Spec{}, nil, err
 		}
-		return child.Spec{
+		share := s.memory.share(svc)
+		group := s.memory.enter(instance, incarnation, share)
+		spec := child.Spec{
 			Service:      name,
 			Instance:     instance,
 			Incarnation:  incarnation,
 			Path:         s.options.Executable,
 			Args:         []string{"ocis", name, "server"},
-			Environ:      environ,
+			Environ:      slices.Concat(environ, share.Environ(environ)),
 			Log:          log,
 			LogOffset:    logfile.Size(path),
 			Sockets:      svc.sockets.Files(),
 			SocketNames:  svc.sockets.Names(),
 			ControlDir:   s.controlDir(),
 			StartTimeout: handshakeTimeout,
-		}, func() { log.Close() }, nil
+		}
+		if group != nil {
+			spec.Place = group.Place
+		}
+		return spec, func() {
+			log.Close()
+			s.memory.entered(instance, group, share)
+		}, nil
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/instance"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
+	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
@@ -126,14 +127,30 @@ func (o *observer) failEssential(now instance.Snapshot) {
 // Exited implements instance.Observer. It runs beside the next start.
 func (o *observer) Exited(end instance.End) {
 	s, name, exit := o.supervisor, o.service.declaration.Name, end.Exit
-	s.options.Recorder.Exited(name, end.Instance, exit)
 	exit.LastLines = logfile.LastWords(s.options.Paths.Log(name), lastLines, end.LogFrom, end.LogTo)
+	exit.Cause = o.causeOf(exit)
+	if exit.Cause == client.CauseMemory {
+		end.Reason = "out of memory"
+	}
+	s.options.Recorder.Exited(name, end.Instance, exit)
 	exit.Message = exitMessage(exit, end.Reason)
 	o.warn(s.state.AddExit(name, end.Instance, exit), "the exit record is lost")
 	s.history.Add(client.Event{
 		Kind: client.EventExit, Service: name, Instance: end.Instance, Incarnation: exit.Incarnation,
 		Pid: exit.Pid, Message: exit.Message, Exit: &exit,
 	})
+	o.warn(s.memory.leave(exit.Incarnation), "something of an ended child is still there")
+}
+
+// causeOf recognizes an end for want of memory.
+func (o *observer) causeOf(exit client.Exit) client.Cause {
+	if memory.OutOfMemory(memory.End{
+		Killed: exit.Signal == "SIGKILL", Asked: exit.Expected,
+		Kills: o.supervisor.memory.kills(exit.Incarnation), LastLines: exit.LastLines,
+	}) {
+		return client.CauseMemory
+	}
+	return exit.Cause
 }
 
 // HealthAnswered implements instance.Observer.
@@ -150,7 +167,7 @@ func exitMessage(exit client.Exit, reason string) string {
 			message = "killed by " + exit.Signal
 		}
 	}
-	if exit.Expected || exit.Signal == "SIGKILL" && reason == "" {
+	if exit.Expected || exit.Signal == "SIGKILL" && (reason == "" || exit.Cause == client.CauseMemory) {
 		return message
 	}
 	if cause := logfile.Cause(exit.LastLines); cause != "" {

@@ -39,6 +39,7 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 		Instances: []client.Instance{},
 		Exits:     []client.Exit{},
 		LogTail:   []client.LogLine{},
+		Memory:    s.memory.describe(svc),
 	}
 	for _, i := range instances {
 		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true))
@@ -84,6 +85,7 @@ func (s *Supervisor) describe(now instance.Snapshot, withPSS bool) client.Instan
 	}
 	select {
 	case <-s.serving:
+		described.MemoryLimitBytes = s.memory.hardBytes(now.Incarnation)
 		if exits := s.state.Exits(now.Name); len(exits) > 0 {
 			last := exits[0]
 			last.LastLines = nil

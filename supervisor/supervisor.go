@@ -59,6 +59,7 @@ type Supervisor struct {
 	services map[string]*service // by name; never changed after New
 	state    *runstate.State     // set by Serve before anything runs
 	history  *history.Log
+	memory   *budget // set by Serve before anything runs
 
 	slots    chan struct{} // of children that are being started
 	serving  chan struct{} // closed when commands are taken
@@ -170,6 +171,7 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 		return err
 	}
 	defer lock.Release()
+	defer s.memory.groups.Close()
 	defer s.releaseSockets()
 	if open != nil {
 		closeDoors, err := open()
@@ -224,6 +226,7 @@ func (s *Supervisor) prepare() (*runlock.Lock, error) {
 		lock.Release()
 		return nil, err
 	}
+	s.memory = s.openBudget()
 	return lock, nil
 }
 

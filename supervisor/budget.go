@@ -1,0 +1,159 @@
+package supervisor
+
+import (
+	"math"
+	"runtime/debug"
+	"sync"
+
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/memory"
+)
+
+// budget keeps the runtime and its children within the memory that they may take.
+type budget struct {
+	supervisor *Supervisor
+	total      memory.Limit // of 0 bytes: not known, and nothing is limited
+	groups     *memory.Groups
+
+	mu     sync.Mutex
+	placed map[string]*memory.Group // by incarnation: the groups of children that have not ended
+	amiss  map[string]error         // by instance: why its last child is in none
+}
+
+// openBudget finds out what the machine allows, and removes what a dead predecessor left
+// of control groups. The run lock is held, and the predecessor's children have ended.
+func (s *Supervisor) openBudget() *budget {
+	b := &budget{
+		supervisor: s, total: memory.Limit{Bytes: uint64(s.options.Settings.MemoryLimit), From: "as configured"},
+		groups: memory.Open(s.options.Paths.Run), placed: map[string]*memory.Group{}, amiss: map[string]error{},
+	}
+	if b.total.Bytes == 0 {
+		machine, err := memory.Machine()
+		if err != nil {
+			s.log.WithError(err).Warn("no memory is limited")
+			return b
+		}
+		b.total = machine.Default()
+	}
+	split := b.split(nil)
+	own := split.Supervisor
+	if len(own.Environ(s.options.Environ)) > 0 { // no GOMEMLIMIT was set by hand
+		debug.SetMemoryLimit(int64(min(own.SoftBytes, math.MaxInt64)))
+	}
+	b.say(split)
+	return b
+}
+
+// say tells what applies.
+func (b *budget) say(split memory.Budget) {
+	log, support := b.supervisor.log, b.groups.Support()
+	text := "hard limits by " + string(support.By)
+	if support.By == memory.ByNone {
+		text = "no hard limits: " + support.Reason
+	}
+	log.Infof("memory: %d MiB for all, %s; %s", b.total.Bytes>>20, b.total.From, text)
+	if split.MissingBytes > 0 {
+		log.Warnf("memory: the least for each service is %d MiB more than that: set OCIS_MEMORY_LIMIT to more, or run fewer", split.MissingBytes>>20)
+	}
+}
+
+// split divides the budget among the run set and, when it is not in it, the service also.
+func (b *budget) split(also *service) memory.Budget {
+	s := b.supervisor
+	claims := make([]memory.Claim, 0, len(s.services))
+	for name, svc := range s.services {
+		if svc.wanted || svc == also {
+			claims = append(claims, memory.Claim{Service: name, Weight: svc.declaration.MemoryWeight, Instances: len(svc.all())})
+		}
+	}
+	return memory.Split(b.total.Bytes, claims)
+}
+
+// share returns what each instance of a service may take that is started now.
+func (b *budget) share(svc *service) memory.Share {
+	if b.total.Bytes == 0 {
+		return memory.Share{}
+	}
+	return b.split(svc).Instances[svc.declaration.Name].Chosen(b.supervisor.options.Environ)
+}
+
+// enter returns the group for a new child; nil: there is none.
+func (b *budget) enter(instance, incarnation string, share memory.Share) *memory.Group {
+	group, err := b.groups.Take(instance, share.HardBytes)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.amiss[instance] = err
+	if group != nil {
+		b.placed[incarnation] = group
+	}
+	return group
+}
+
+// entered is called when a child is born. The next one's group is made now, beside the
+// start of this one, so that it costs a restart nothing.
+func (b *budget) entered(instance string, group *memory.Group, share memory.Share) {
+	err := b.groups.Spare(instance, share.HardBytes)
+	if group != nil && group.Outside() != nil {
+		err = group.Outside()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.amiss[instance] = err
+	}
+	if err := b.amiss[instance]; err != nil {
+		b.supervisor.log.WithField("instance", instance).WithError(err).Warn("its memory has no hard limit")
+	}
+}
+
+// kills returns how many processes of a child's group the kernel killed for want of memory.
+func (b *budget) kills(incarnation string) uint64 {
+	if group := b.group(incarnation); group != nil {
+		return group.Kills()
+	}
+	return 0
+}
+
+// leave gives the group of a child back that has ended.
+func (b *budget) leave(incarnation string) error {
+	group := b.group(incarnation)
+	if group == nil {
+		return nil
+	}
+	b.mu.Lock()
+	delete(b.placed, incarnation)
+	b.mu.Unlock()
+	return group.Release()
+}
+
+func (b *budget) group(incarnation string) *memory.Group {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.placed[incarnation]
+}
+
+// hardBytes returns the limit that a running child has; 0: none.
+func (b *budget) hardBytes(incarnation string) uint64 {
+	group := b.group(incarnation)
+	if group == nil || group.Outside() != nil {
+		return 0
+	}
+	return group.HardBytes()
+}
+
+// describe says what applies to a service.
+func (b *budget) describe(svc *service) client.Memory {
+	share, support := b.share(svc), b.groups.Support()
+	described := client.Memory{SoftBytes: share.SoftBytes, HardBytes: share.HardBytes, HardBy: string(support.By), Reason: support.Reason}
+	b.mu.Lock()
+	for _, i := range svc.all() {
+		if err := b.amiss[i.String()]; err != nil {
+			described.HardBy, described.Reason = string(memory.ByNone), err.Error()
+		}
+	}
+	b.mu.Unlock()
+	if described.HardBy == string(memory.ByNone) {
+		described.HardBytes = 0
+	}
+	return described
+}

@@ -1,0 +1,86 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/memory"
+)
+
+// limited starts a runtime with a small budget, where the machine has hard limits.
+func limited(t *testing.T, children map[string]testChild) *runtime {
+	t.Helper()
+	if support := memory.Examine(); support.By == memory.ByNone {
+		t.Skipf("no hard limits here: %s", support.Reason)
+	}
+	settings := testSettings()
+	settings.MemoryLimit = 768 << 20
+	r := prepareRuntime(t, tempDir(t), children, settings)
+	r.serve()
+	return r
+}
+
+func TestAChildThatTakesTooMuchMemoryDiesAloneAndTheRecordSaysSo(t *testing.T) {
+	r := limited(t, map[string]testChild{"glutton": {behaviour: "glutton"}, "web": {}})
+	before := r.awaitStatus("web", client.StatusReady)
+	r.await("there is a record", func() bool { return r.instance("glutton").LastExit != nil })
+	last := r.instance("glutton").LastExit
+	if last.Cause != client.CauseMemory || last.Signal != "SIGKILL" || !strings.HasPrefix(last.Message, "out of memory") {
+		t.Errorf("the record is %+v", last)
+	}
+	if now := r.instance("web"); now.Pid != before.Pid || now.LastExit != nil {
+		t.Errorf("web was %+v, is %+v", before, now)
+	}
+}
+
+func TestAChildKnowsItsSoftLimitAndHasItsHardOne(t *testing.T) {
+	r := limited(t, map[string]testChild{"web": {}})
+	web := r.awaitStatus("web", client.StatusReady)
+	status, err := r.Status(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status.Memory.HardBytes != 384<<20 || status.Memory.HardBy == string(memory.ByNone) || web.MemoryLimitBytes != status.Memory.HardBytes {
+		t.Errorf("%+v, the instance has %d", status.Memory, web.MemoryLimitBytes)
+	}
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", web.Pid))
+	if want := fmt.Sprintf("GOMEMLIMIT=%d\x00", status.Memory.SoftBytes); err != nil || !strings.Contains(string(environ), want) {
+		t.Errorf("%v: %q is not in %q", err, want, environ)
+	}
+}
+
+func TestAKilledChildGetsTheSpareGroupAndLeavesNone(t *testing.T) {
+	r := limited(t, map[string]testChild{"web": {}})
+	seen := map[string]bool{}
+	for range 4 {
+		web := r.awaitStatus("web", client.StatusReady)
+		groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", web.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[string(groups)] = true
+		if err := r.Crash(t.Context(), "web", 9); err != nil {
+			t.Fatal(err)
+		}
+		r.await("web is replaced", func() bool {
+			now := r.instance("web")
+			return now.Status == client.StatusReady && now.Pid != web.Pid && now.LastExit != nil && now.LastExit.Pid == web.Pid
+		})
+		if cause := r.instance("web").LastExit.Cause; cause != client.CauseSignal {
+			t.Errorf("the cause is %s", cause)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("four children were in %d groups: %v", len(seen), seen)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(r.paths.Run, "cgroup")); !os.IsNotExist(err) {
+		t.Errorf("the record of the groups is left: %v", err)
+	}
+}
