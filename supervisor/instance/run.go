@@ -35,6 +35,16 @@ func (r *run) kill(cause client.Cause, reason string) {
 	r.child.Kill()
 }
 
+// endsBefore waits for the child's end until ctx is done.
+func (r *run) endsBefore(ctx context.Context) bool {
+	select {
+	case <-r.child.Done():
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 func (r *run) pid() int {
 	if r.child == nil {
 		return 0
@@ -123,6 +133,9 @@ func (k *keeper) askHealth() {
 		asked := time.Now()
 		reply, err := r.child.Health(ctx)
 		took := time.Since(asked)
+		if err != nil && ctx.Err() == nil && r.endsBefore(ctx) {
+			return // the connection broke because the child ended, and that is told by itself
+		}
 		k.report(r, func() { k.judge(r, reply, took, err) })
 	})
 }
@@ -154,7 +167,7 @@ func (k *keeper) judge(r *run, reply plugins.HealthReply, took time.Duration, er
 		return
 	}
 	if err != nil {
-		r.kill(client.CauseHung, fmt.Sprintf("hung: no answer to a health check within %s", k.options.HealthTimeout))
+		r.kill(client.CauseHung, fmt.Sprintf("hung: no answer to a health check within %s (%v)", k.options.HealthTimeout, err))
 		return
 	}
 	k.options.Observer.HealthAnswered(k.now.Name, took)
