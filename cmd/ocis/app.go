@@ -61,8 +61,8 @@ func newApp() *cli.App {
 		CommandNotFound:      nil,
 		Commands: append([]*cli.Command{
 			serverCommand(), initCommand(), listCommand(), statusCommand(), runCommand(), killCommand(),
-			restartCommand(), scaleCommand(), crashCommand(), logsCommand(), eventsCommand(), treeCommand(), doctorCommand(),
-			completionCommand(), versionCommand(),
+			restartCommand(), scaleCommand(), crashCommand(), chaosCommand(), logsCommand(), eventsCommand(),
+			treeCommand(), doctorCommand(), completionCommand(), versionCommand(),
 		}, serviceCommands()...),
 	}
 	for _, command := range app.Commands {

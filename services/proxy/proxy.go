@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -171,7 +170,7 @@ func (s *service) certificate(log *logrus.Entry) (tls.Certificate, error) {
 		}
 		return pair, nil
 	}
-	path := filepath.Join(s.src.Paths.Data(Name), "tls.pem")
+	path := s.settings.CertificateFile(s.src.Paths)
 	pair, made, err := certificate.Ensure(path, s.settings.hosts(), time.Now())
 	if err != nil {
 		return tls.Certificate{}, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -54,6 +55,15 @@ func (s *Settings) URL() string {
 		host = "localhost"
 	}
 	return fmt.Sprintf("%s://%s", s.scheme(), net.JoinHostPort(host, port))
+}
+
+// CertificateFile returns the file with the certificate that clients get to see, in PEM.
+// There is none before the first start, or without TLS.
+func (s *Settings) CertificateFile(paths config.Paths) string {
+	if s.TLSCert != "" {
+		return s.TLSCert
+	}
+	return filepath.Join(paths.Data(Name), "tls.pem")
 }
 
 func (s *Settings) scheme() string {
