@@ -45,8 +45,8 @@ func chaosCommand() *cli.Command {
 			&cli.StringFlag{Name: "probe", Usage: "a URL of this machine to ask instead of /status.php"},
 			&cli.StringFlag{Name: "user", Usage: "ask for this user's folder as well"},
 			&cli.StringFlag{Name: "password-file", Usage: "a file with the password of --user", TakesFile: true},
-			&cli.IntFlag{Name: "max-failed", Usage: "exit code 1 if more requests fail", DefaultText: "any number"},
-			&cli.DurationFlag{Name: "max-recovery", Usage: "exit code 1 if a recovery takes longer", DefaultText: "any time"},
+			&cli.IntFlag{Name: "max-failed", Usage: "exit code 1 if more requests fail", DefaultText: "no limit"},
+			&cli.DurationFlag{Name: "max-recovery", Usage: "exit code 1 if a recovery takes longer", DefaultText: "no limit"},
 			jsonFlag,
 		},
 		BashComplete: completeChaos,
@@ -127,6 +127,9 @@ func chaosPlan(c *cli.Context) (plan chaos.Plan, limits chaos.Limits, err error)
 // the machine see those.
 func chaosWish(c *cli.Context) (chaos.Wish, error) {
 	wish := chaos.Wish{URL: c.String("probe"), User: c.String("user"), Password: os.Getenv(chaosPassword)}
+	if err := wish.Check(); err != nil {
+		return wish, &usageError{err.Error()}
+	}
 	file := c.String("password-file")
 	switch {
 	case wish.User == "" && file != "":

@@ -84,7 +84,12 @@ func (q *Question) client() *http.Client {
 	if q.Certificate != "" {
 		transport.TLSClientConfig = &tls.Config{
 			InsecureSkipVerify: true, // it is compared as a whole instead
-			VerifyConnection:   func(state tls.ConnectionState) error { return isCertificate(state, q.Certificate) },
+			VerifyConnection: func(state tls.ConnectionState) error {
+				if err := isCertificate(state, q.Certificate); err != nil {
+					return &certificateError{err}
+				}
+				return nil
+			},
 		}
 	}
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -97,7 +102,7 @@ func (q *Question) client() *http.Client {
 func isCertificate(state tls.ConnectionState, file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("read the proxy's certificate: %w", err)
+		return err
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -105,22 +110,20 @@ func isCertificate(state tls.ConnectionState, file string) error {
 		}
 		want, err := x509.ParseCertificate(block.Bytes) // the first is the server's own (RFC 8446 section 4.4.2)
 		if err != nil {
-			return fmt.Errorf("read the proxy's certificate: %w", err)
+			return fmt.Errorf("%s: %w", file, err)
 		}
 		if len(state.PeerCertificates) == 0 || !state.PeerCertificates[0].Equal(want) {
-			return &strangerError{file}
+			return fmt.Errorf("the server does not have the certificate in %s", file)
 		}
 		return nil
 	}
 	return fmt.Errorf("%s holds no certificate", file)
 }
 
-// strangerError is the end of a connection to somebody who is not our proxy.
-type strangerError struct{ file string }
+// certificateError is the end of a connection to somebody who is not known to be our proxy.
+type certificateError struct{ err error }
 
-func (e *strangerError) Error() string {
-	return "the server does not have the certificate in " + e.file
-}
+func (e *certificateError) Error() string { return "check the proxy's certificate: " + e.err.Error() }
 
 // probe asks at a steady rate until ctx is done. Then it waits for the answers that are
 // still missing; cut ends them.
@@ -189,6 +192,9 @@ func judge(q *Question, status int, err error) (Outcome, string) {
 	case err != nil && !wasConnected(err):
 		return Failed, fmt.Sprintf("%s: %v", q.Method, err)
 	case err != nil:
+		if op := new(net.OpError); errors.As(err, &op) { // it would name the port, which is another one each time
+			err = op.Err
+		}
 		return Broken, fmt.Sprintf("%s: the connection broke: %v", q.Method, err)
 	case q.Status != 0 && status != q.Status, status >= http.StatusBadRequest:
 		return Failed, fmt.Sprintf("%s: %d %s", q.Method, status, http.StatusText(status))
@@ -199,7 +205,7 @@ func judge(q *Question, status int, err error) (Outcome, string) {
 // wasConnected tells whether an error came when there was a connection to the right server.
 func wasConnected(err error) bool {
 	var dial *net.OpError
-	var stranger *strangerError
+	var stranger *certificateError
 	var untrusted *tls.CertificateVerificationError
 	return !(errors.As(err, &dial) && dial.Op == "dial") && !errors.As(err, &stranger) && !errors.As(err, &untrusted)
 }

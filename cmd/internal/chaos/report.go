@@ -20,7 +20,7 @@ type Report struct {
 	Signals      []Row      `json:"signals"`
 	Total        Row        `json:"total"`
 	Hits         []Recovery `json:"hits"`     // by time; those that a run cut short did not come to are missing
-	Failures     []Failure  `json:"failures"` // the first ones
+	Failures     []Failure  `json:"failures"` // by kind; of many kinds the first ones
 	NotReady     []string   `json:"not_ready"`
 	BrokenLimits []string   `json:"broken_limits"`
 }

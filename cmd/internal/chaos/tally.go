@@ -10,7 +10,7 @@ import (
 // of the child may hold broken connections that they notice late.
 const aftermath = time.Second
 
-// maxFailures bounds how many failures are remembered in full.
+// maxFailures bounds how many kinds of failures are told apart.
 const maxFailures = 20
 
 // Counts are what became of requests. Each request is in one of the last three at most.
@@ -35,13 +35,14 @@ func (c *Counts) add(outcome Outcome) {
 	}
 }
 
-// Failure is a request without a good answer.
+// Failure is what several requests without a good answer have in common.
 type Failure struct {
-	At      time.Time `json:"at"`
-	Seconds Span      `json:"seconds"` // that it took
 	Outcome Outcome   `json:"outcome"`
 	Problem string    `json:"problem"`
-	During  []string  `json:"during"` // the services that were hit at the time
+	Count   int       `json:"count"`
+	First   time.Time `json:"first"` // when the first and the last of them were sent
+	Last    time.Time `json:"last"`
+	During  []string  `json:"during"` // the services whose hits they may have felt
 }
 
 // A window is the time in which requests may feel a hit.
@@ -87,7 +88,7 @@ type tally struct {
 	total    Counts
 	services map[string]*Counts
 	signals  map[string]*Counts
-	failures []Failure
+	failures []Failure // at most maxFailures
 }
 
 func newTally() *tally {
@@ -127,11 +128,25 @@ func (t *tally) add(r request) {
 	services, signals = unique(services), unique(signals)
 	count(t.services, services, outcome)
 	count(t.signals, signals, outcome)
-	if outcome != Answered && len(t.failures) < maxFailures {
-		t.failures = append(t.failures, Failure{
-			At: r.began, Seconds: Span(r.ended.Sub(r.began)), Outcome: outcome, Problem: r.problem, During: services,
-		})
+	if outcome != Answered {
+		t.remember(r, outcome, services)
 	}
+}
+
+// remember adds a request to the failures that are like it.
+func (t *tally) remember(r request, outcome Outcome, during []string) {
+	n := slices.IndexFunc(t.failures, func(f Failure) bool { return f.Outcome == outcome && f.Problem == r.problem })
+	if n < 0 {
+		if len(t.failures) == maxFailures {
+			return // the counts have it
+		}
+		n = len(t.failures)
+		t.failures = append(t.failures, Failure{Outcome: outcome, Problem: r.problem, First: r.began, During: []string{}})
+	}
+	f := &t.failures[n]
+	f.Count++
+	f.Last = r.began
+	f.During = unique(append(f.During, during...))
 }
 
 func unique(names []string) []string {

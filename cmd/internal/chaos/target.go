@@ -90,7 +90,20 @@ type Wish struct {
 	Password string
 }
 
-// what the front is asked.
+// Check reports what is wrong with the URL. It does not repeat it: there may be a password
+// in it.
+func (w Wish) Check() error {
+	if w.URL == "" {
+		return nil
+	}
+	where, err := url.Parse(w.URL)
+	if err != nil || where.Scheme != "http" && where.Scheme != "https" || where.Hostname() == "" || where.User != nil {
+		return errors.New("--probe needs a URL like https://localhost:9200/status.php, without credentials in it")
+	}
+	return nil
+}
+
+// What the front is asked.
 const (
 	statusPage = "/status.php"
 	userFolder = "/remote.php/webdav/"
@@ -200,8 +213,8 @@ func (f Front) question(method, url string, status int) Question {
 // foreign makes the question of a URL that somebody named. It must be on this machine.
 func (f Front) foreign(ctx context.Context, text string, holders map[string]string) (Question, error) {
 	where, err := url.Parse(text)
-	if err != nil || where.Scheme != "http" && where.Scheme != "https" || where.Hostname() == "" || where.User != nil {
-		return Question{}, fmt.Errorf("--probe %q is no URL like https://localhost:9200/status.php, without credentials", withoutUser(where, text))
+	if err != nil {
+		return Question{}, err
 	}
 	if err := resolvesHere(ctx, where.Hostname()); err != nil {
 		return Question{}, fmt.Errorf("--probe %s is refused: %w", text, err)
@@ -217,14 +230,6 @@ func (f Front) foreign(ctx context.Context, text string, holders map[string]stri
 		q.Certificate = f.Certificate
 	}
 	return q, nil
-}
-
-// withoutUser is what may be shown of a URL.
-func withoutUser(where *url.URL, text string) string {
-	if where == nil {
-		return text
-	}
-	return where.Redacted()
 }
 
 // resolvesHere returns an error if a name means, also, something that is not this machine.

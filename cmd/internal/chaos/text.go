@@ -22,6 +22,9 @@ func short(d time.Duration) string {
 	return d.Round(10 * time.Millisecond).String()
 }
 
+// clock is how the time of the day is written.
+const clock = "15:04:05.000"
+
 func shortSignal(signal string) string { return strings.TrimPrefix(signal, "SIG") }
 
 // WriteSchedule writes what is going to be hit, and with what, before the first hit.
@@ -30,17 +33,32 @@ func WriteSchedule(out io.Writer, plan Plan, questions []Question) {
 	for _, q := range questions {
 		fmt.Fprintf(out, "probe %s %s\n", q.Method, q.URL)
 	}
+	hits := plan.Schedule()
+	half := (len(hits) + 1) / 2
 	var rows [][]print.Cell
-	for _, hit := range plan.Schedule() {
-		at := fmt.Sprintf("+%.2fs", time.Duration(hit.After).Seconds())
-		rows = append(rows, []print.Cell{print.Text(fmt.Sprint(hit.Number)), print.Text(at), print.Text(hit.Service), print.Text(shortSignal(hit.Signal))})
+	for n := range half {
+		row := cells(hits[n])
+		if n+half < len(hits) {
+			row = append(append(row, print.Text("  ")), cells(hits[n+half])...)
+		}
+		rows = append(rows, row)
+	}
+	header := []string{"HIT", "AT", "SERVICE", "SIGNAL"}
+	if len(hits) > 1 {
+		header = append(append(header, ""), header...)
 	}
 	fmt.Fprintln(out)
-	print.Table(out, []string{"HIT", "AT", "SERVICE", "SIGNAL"}, rows)
+	print.Table(out, header, rows)
 	fmt.Fprintln(out)
 }
 
-// WriteRecovery writes one line about a hit when it is known what became of it.
+func cells(hit Hit) []print.Cell {
+	at := fmt.Sprintf("+%.2fs", time.Duration(hit.After).Seconds())
+	return []print.Cell{print.Text(fmt.Sprint(hit.Number)), print.Text(at), print.Text(hit.Service), print.Text(shortSignal(hit.Signal))}
+}
+
+// WriteRecovery writes about a hit when it is known what became of it: one line, and
+// another for what went wrong.
 func WriteRecovery(out io.Writer, r Recovery) {
 	if r.At.IsZero() {
 		fmt.Fprintf(out, "%-12s %-3d %s %s: %s\n", "-", r.Number, r.Service, shortSignal(r.Signal), print.Paint(out, r.Problem, print.Yellow))
@@ -48,9 +66,9 @@ func WriteRecovery(out io.Writer, r Recovery) {
 	}
 	became := print.Paint(out, "ready after "+short(time.Duration(r.Ready)), print.Green)
 	if r.Ready == 0 {
-		became = print.Paint(out, r.Problem, print.Red)
+		became = "\n  " + print.Paint(out, r.Problem, print.Red)
 	}
-	at := print.Paint(out, r.At.Local().Format("15:04:05.000"), print.Dim)
+	at := print.Paint(out, r.At.Local().Format(clock), print.Dim)
 	fmt.Fprintf(out, "%s %-3d %-9s %-11s pid %-7d %-4s %s\n", at, r.Number, r.Service, r.Instance, r.Pid, shortSignal(r.Signal), became)
 }
 
@@ -63,19 +81,22 @@ func (r Report) WriteText(out io.Writer) {
 	fmt.Fprintf(out, "\nA row counts the requests that were on their way from a hit to %s after the\n"+
 		"recovery; one that may have felt two hits is in two rows. Lost are those inside\n"+
 		"the very child that they had connected to when it was hit.\n", aftermath)
-	for n, failure := range r.Failures {
-		if n == 0 {
-			fmt.Fprintln(out)
+	writeFailures(out, r)
+}
+
+func writeFailures(out io.Writer, r Report) {
+	left := r.Total.Failed + r.Total.Refused + r.Total.Lost
+	for _, f := range r.Failures {
+		fmt.Fprintf(out, "\n%s\n", print.Paint(out, fmt.Sprintf("%d %s: %s", f.Count, f.Outcome, f.Problem), print.Yellow))
+		during := "while nothing was hit"
+		if len(f.During) > 0 {
+			during = "around hits of " + strings.Join(f.During, ", ")
 		}
-		during := "when nothing was hit"
-		if len(failure.During) > 0 {
-			during = "during " + strings.Join(failure.During, ", ")
-		}
-		line := fmt.Sprintf("%s %-7s after %s %s: %s", failure.At.Local().Format("15:04:05.000"), failure.Outcome, short(time.Duration(failure.Seconds)), during, failure.Problem)
-		fmt.Fprintln(out, print.Paint(out, line, print.Yellow))
+		fmt.Fprintf(out, "  %s to %s, %s\n", f.First.Local().Format(clock), f.Last.Local().Format(clock), during)
+		left -= f.Count
 	}
-	if all := r.Total.Failed + r.Total.Refused + r.Total.Lost; all > len(r.Failures) {
-		fmt.Fprintf(out, "and %d more\n", all-len(r.Failures))
+	if left > 0 {
+		fmt.Fprintf(out, "\n%d more, of other kinds\n", left)
 	}
 }
 
