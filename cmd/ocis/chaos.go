@@ -63,9 +63,11 @@ func chaosAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	surviveLostOutput() // nothing may stay stopped because nobody reads the lines
+	surviveLostOutput() // or a child could stay stopped because nobody reads the lines
 	ctx, cut, stop := twoInterrupts(c.Context)
 	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	run, err := prepareChaos(ctx, plan, wish)
 	if err != nil {
 		return err
@@ -75,8 +77,8 @@ func chaosAction(c *cli.Context) error {
 		chaos.WriteSchedule(out, run.Plan, run.Questions)
 	}
 	run.Tell = func(r chaos.Recovery) {
-		if !quiet {
-			chaos.WriteRecovery(out, r)
+		if !quiet && chaos.WriteRecovery(out, r) != nil {
+			end()
 		}
 	}
 	report, err := run.Do(ctx, cut)

@@ -112,7 +112,9 @@ func TestWhatIsWrittenFitsIn80Columns(t *testing.T) {
 	WriteSchedule(&out, plan, []Question{{Method: "PROPFIND", URL: "https://localhost:9200" + userFolder}})
 	report := example()
 	for _, r := range report.Hits {
-		WriteRecovery(&out, r)
+		if err := WriteRecovery(&out, r); err != nil {
+			t.Error(err)
+		}
 	}
 	report.WriteText(&out)
 	for line := range strings.Lines(out.String()) {
