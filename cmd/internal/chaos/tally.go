@@ -141,11 +141,16 @@ func (t *tally) remember(r request, outcome Outcome, during []string) {
 			return // the counts have it
 		}
 		n = len(t.failures)
-		t.failures = append(t.failures, Failure{Outcome: outcome, Problem: r.problem, First: r.began, During: []string{}})
+		t.failures = append(t.failures, Failure{Outcome: outcome, Problem: r.problem, First: r.began, Last: r.began, During: []string{}})
 	}
 	f := &t.failures[n]
 	f.Count++
-	f.Last = r.began
+	if r.began.Before(f.First) { // those that were sent first need not end first
+		f.First = r.began
+	}
+	if r.began.After(f.Last) {
+		f.Last = r.began
+	}
 	f.During = unique(append(f.During, during...))
 }
 

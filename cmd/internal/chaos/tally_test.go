@@ -64,17 +64,18 @@ func TestARequestIsCountedOnceInTheTotalAndOnceForEachServiceThatItFelt(t *testi
 	tally.add(request{question: proxy, began: at(150), ended: at(350), outcome: Failed, problem: "GET: 503"})
 	tally.add(request{question: proxy, began: at(400), ended: at(450), outcome: Refused, problem: "GET: refused"})
 	tally.add(request{question: proxy, began: at(500), ended: at(550), outcome: Failed, problem: "GET: 503"})
-	if want := (Counts{Requests: 5, Failed: 2, Refused: 1}); tally.total != want {
+	tally.add(request{question: proxy, began: at(140), ended: at(560), outcome: Failed, problem: "GET: 503"})
+	if want := (Counts{Requests: 6, Failed: 3, Refused: 1}); tally.total != want {
 		t.Errorf("total %+v", tally.total)
 	}
-	services := map[string]*Counts{"web": {Requests: 4, Failed: 2, Refused: 1}, "webdav": {Requests: 3, Failed: 2, Refused: 1}}
-	signals := map[string]*Counts{"SIGKILL": {Requests: 4, Failed: 2, Refused: 1}, "SIGTERM": {Requests: 3, Failed: 2, Refused: 1}}
+	services := map[string]*Counts{"web": {Requests: 5, Failed: 3, Refused: 1}, "webdav": {Requests: 4, Failed: 3, Refused: 1}}
+	signals := map[string]*Counts{"SIGKILL": {Requests: 5, Failed: 3, Refused: 1}, "SIGTERM": {Requests: 4, Failed: 3, Refused: 1}}
 	if !reflect.DeepEqual(tally.services, services) || !reflect.DeepEqual(tally.signals, signals) {
 		t.Errorf("services %+v, signals %+v", tally.services, tally.signals)
 	}
 	during := []string{"web", "webdav"}
 	failures := []Failure{
-		{Failed, "GET: 503", 2, at(150), at(500), during},
+		{Failed, "GET: 503", 3, at(140), at(500), during},
 		{Refused, "GET: refused", 1, at(400), at(400), during},
 	}
 	if !reflect.DeepEqual(tally.failures, failures) {

@@ -64,12 +64,12 @@ func WriteRecovery(out io.Writer, r Recovery) error {
 		_, err := fmt.Fprintf(out, "%-12s %-3d %s %s\n  %s\n", "-", r.Number, r.Service, shortSignal(r.Signal), print.Paint(out, r.Problem, print.Yellow))
 		return err
 	}
-	became := print.Paint(out, "ready after "+short(time.Duration(r.Ready)), print.Green)
+	became := " " + print.Paint(out, "ready after "+short(time.Duration(r.Ready)), print.Green)
 	if r.Ready == 0 {
 		became = "\n  " + print.Paint(out, r.Problem, print.Red)
 	}
 	at := print.Paint(out, r.At.Local().Format(clock), print.Dim)
-	_, err := fmt.Fprintf(out, "%s %-3d %-9s %-11s pid %-7d %-4s %s\n", at, r.Number, r.Service, r.Instance, r.Pid, shortSignal(r.Signal), became)
+	_, err := fmt.Fprintf(out, "%s %-3d %-9s %-11s pid %-7d %-4s%s\n", at, r.Number, r.Service, r.Instance, r.Pid, shortSignal(r.Signal), became)
 	return err
 }
 
