@@ -102,15 +102,15 @@ func (s *stage) hit(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := slices.IndexFunc(s.instances, func(i client.Instance) bool { return i.Instance == request.Instance })
+	n := slices.IndexFunc(s.instances, func(i client.Instance) bool { return i.Instance == r.PathValue("name") })
 	if n < 0 {
 		w.WriteHeader(http.StatusConflict)
 		_ = json.NewEncoder(w).Encode(client.Error{Code: http.StatusConflict, Message: "no such instance"})
 		return
 	}
-	s.signals = append(s.signals, request.Instance+" "+request.Signal)
+	s.signals = append(s.signals, s.instances[n].Instance+" "+request.Signal)
 	s.crash(s, n, request.Signal)
-	_ = json.NewEncoder(w).Encode(client.Service{Name: r.PathValue("name")})
+	_ = json.NewEncoder(w).Encode(client.Service{Name: s.instances[n].Service})
 }
 
 func (s *stage) follow(w http.ResponseWriter, r *http.Request) {
