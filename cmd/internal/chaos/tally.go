@@ -61,7 +61,8 @@ func (w *window) covers(r request, after time.Duration) bool {
 
 // attribute says what a request counts as, and which hits it may have felt. A broken
 // connection is a failure like any other, unless the child at its end was hit with what
-// no child survives.
+// no child survives. Which of several instances was at its end cannot be seen from outside:
+// a hit on one excuses all.
 func attribute(r request, windows []*window) (Outcome, []*window) {
 	var felt []*window
 	excused := false
