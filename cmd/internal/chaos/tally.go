@@ -59,9 +59,19 @@ func (w *window) covers(r request, after time.Duration) bool {
 	return !r.ended.Before(w.began) && (w.ready.IsZero() || !r.began.After(w.ready.Add(after)))
 }
 
+// dying is how long a child may take to end, or to stop, after the crash call was made. A
+// connection of later is in the held socket's queue, or with the replacement.
+const dying = 100 * time.Millisecond
+
+// took tells whether a request may have been inside the child when it was hit with what
+// leaves it no time to finish.
+func (w *window) took(r request) bool {
+	return w.service == r.question.Service && w.signal != "SIGTERM" && w.covers(r, 0) && !r.began.After(w.began.Add(dying))
+}
+
 // attribute says what a request counts as, and which hits it may have felt. A broken
-// connection is a failure like any other, unless the child at its end was hit with what
-// no child survives. Which of several instances was at its end cannot be seen from outside:
+// connection is a failure like any other, unless the request may have been inside the
+// child at its end when that was hit with what no child survives. Which of several instances was at its end cannot be seen from outside:
 // a hit on one excuses all.
 func attribute(r request, windows []*window) (Outcome, []*window) {
 	var felt []*window
@@ -71,7 +81,7 @@ func attribute(r request, windows []*window) (Outcome, []*window) {
 			continue
 		}
 		felt = append(felt, w)
-		excused = excused || w.service == r.question.Service && w.signal != "SIGTERM" && w.covers(r, 0)
+		excused = excused || w.took(r)
 	}
 	switch {
 	case r.outcome == Broken && excused:
