@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/rpc"
 	"time"
@@ -107,9 +108,13 @@ func (r *Remote) WaitReady(ctx context.Context) ([]Registration, error) {
 	return reply.Nodes, err
 }
 
-// Health asks a child how it is. An error means no answer, which is worse than a bad one.
+// Health asks a child how it is. An error means no answer, which is worse than a bad one:
+// ErrDisconnected, or ctx's. The child has a part of the time that ctx leaves, so that a
+// service which cannot say in time how it is says that, and is not taken for one that
+// hangs.
 func (r *Remote) Health(ctx context.Context) (HealthReply, error) {
-	return call[HealthReply](ctx, r.client, "Health", HealthRequest{Timeout: remaining(ctx)})
+	timeout := remaining(ctx) / 100 * healthShare
+	return call[HealthReply](ctx, r.client, "Health", HealthRequest{Timeout: timeout})
 }
 
 // Shutdown asks a child to drain within deadline. It does not wait for the exit.
@@ -118,21 +123,37 @@ func (r *Remote) Shutdown(ctx context.Context, deadline time.Duration) error {
 	return err
 }
 
+// ErrDisconnected means that a call got no answer because the connection to the child is
+// broken: the child has ended, or is no longer one that can be controlled.
+var ErrDisconnected = errors.New("the connection to the child is broken")
+
+// healthShare is how much of the time for a health check the service itself has, in
+// percent. The rest is for the answer to arrive.
+const healthShare = 80
+
 // call makes one call. The reply is net/rpc's own until it says that it is complete: a late
 // one may still be written to after the caller has gone.
 func call[T any](ctx context.Context, client *rpc.Client, method string, request any) (T, error) {
 	reply := new(T)
 	done := client.Go("Plugin."+method, request, reply, make(chan *rpc.Call, 1)).Done
-	var nothing T
 	select {
 	case call := <-done:
-		if call.Error != nil {
-			return nothing, fmt.Errorf("%s: %w", method, call.Error)
-		}
-		return *reply, nil
+		return *reply, failure(method, call.Error)
 	case <-ctx.Done():
-		return nothing, fmt.Errorf("%s: no answer: %w", method, context.Cause(ctx))
+		return *new(T), fmt.Errorf("%s: no answer: %w", method, context.Cause(ctx))
 	}
+}
+
+// failure tells what a child answered from what net/rpc says when the connection failed.
+func failure(method string, err error) error {
+	var answered rpc.ServerError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &answered):
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	return fmt.Errorf("%s: %w: %w", method, ErrDisconnected, err)
 }
 
 func remaining(ctx context.Context) time.Duration {

@@ -178,6 +178,52 @@ func TestACallEndsWithItsContextWhenNobodyAnswers(t *testing.T) {
 	}
 }
 
+// dial connects a supervisor's end to the service. hangUp breaks the connection.
+func (h hosted) dial(t *testing.T) (remote *Remote, hangUp func()) {
+	t.Helper()
+	server := rpc.NewServer()
+	if err := server.RegisterName("Plugin", &contract{host: h.host}); err != nil { // the name is go-plugin's
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	go server.ServeConn(theirs) // ends with ours
+	client := rpc.NewClient(ours)
+	t.Cleanup(func() { client.Close() })
+	return &Remote{client: client}, func() { theirs.Close() }
+}
+
+func TestAServiceThatCannotSayInTimeHowItIsIsUnhealthyAndNotHung(t *testing.T) {
+	h := hostService(t, time.Hour, Service{
+		Declaration: Declaration{Name: "a"}, Run: untilAsked,
+		Health: func(ctx context.Context) error {
+			<-ctx.Done()
+			return errors.New("still thinking")
+		},
+	})
+	remote, _ := h.dial(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if reply, err := remote.Health(ctx); err != nil || reply.Healthy || reply.Message != "still thinking" {
+		t.Errorf("%+v %v", reply, err)
+	}
+}
+
+func TestABrokenConnectionIsToldFromNoAnswerAndFromABadOne(t *testing.T) {
+	h := hostService(t, time.Hour, Service{Declaration: Declaration{Name: "a"}, Run: untilAsked})
+	remote, hangUp := h.dial(t)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	h.drain(bound)
+	h.exitCode(t)
+	if _, err := remote.WaitReady(ctx); err == nil || errors.Is(err, ErrDisconnected) {
+		t.Errorf("a child that says no: %v", err)
+	}
+	hangUp()
+	if _, err := remote.Health(ctx); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("after the connection broke: %v", err)
+	}
+}
+
 func TestTheCallsOfTheContractArriveAndAnswer(t *testing.T) {
 	h := hostService(t, time.Hour, Service{
 		Declaration: Declaration{Name: "a", Version: "1.2.3"},
@@ -187,14 +233,8 @@ func TestTheCallsOfTheContractArriveAndAnswer(t *testing.T) {
 		},
 		Health: func(context.Context) error { return errors.New("ill") },
 	})
-	server := rpc.NewServer()
-	if err := server.RegisterName("Plugin", &contract{host: h.host}); err != nil { // the name is go-plugin's
-		t.Fatal(err)
-	}
-	ours, theirs := net.Pipe()
-	go server.ServeConn(theirs) // ends with ours
-	remote := &Remote{client: rpc.NewClient(ours)}
-	defer remote.client.Close()
+	remote, hangUp := h.dial(t)
+	defer hangUp()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 
