@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"go-micro.dev/v4/server"
 
 	"github.com/owncloud/ocis-runtime/plugins"
@@ -123,6 +124,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
 			child.Log().WithError(err).Error("events are not published")
 		}
 	})
+	attendants.Go(func() { watch(attending, engine, child.Log()) })
 	h := &handler{tree: engine, broker: broker, log: child.Log()}
 	err = microservice.ServeGRPC(serving, child, "", func(srv server.Server) error {
 		return storageapi.RegisterStorageHandler(srv, h)
@@ -133,11 +135,40 @@ func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
 	return err
 }
 
-// health tells whether changes still get through the engine.
-func (s *service) health(ctx context.Context) error {
+// How long changes may wait while none takes a step forward. A step is as long as one
+// sync of the disk: to kill a storage that is only slow would make it start over, for ever.
+const (
+	unhealthyAfter = time.Minute
+	stuckAfter     = 5 * time.Minute
+
+	watchInterval = 10 * time.Second
+)
+
+// health tells whether changes get on. It waits for none of them.
+func (s *service) health(context.Context) error {
 	engine := s.tree.Load()
 	if engine == nil {
 		return errors.New("the data is not open")
 	}
-	return engine.Ping(ctx)
+	if stalled := engine.Stalled(); stalled > unhealthyAfter {
+		return fmt.Errorf("no change has got on for %s: is the disk all right?", stalled.Round(time.Second))
+	}
+	return nil
+}
+
+// watch ends the process when a change is stuck, until ctx is done. The replacement starts
+// from what is on disk; nobody was told that the change was made.
+func watch(ctx context.Context, engine *tree.Tree, log *logrus.Entry) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if stalled := engine.Stalled(); stalled > stuckAfter {
+				log.Fatalf("a change has been stuck for %s: starting over", stalled.Round(time.Second))
+			}
+		}
+	}
 }

@@ -18,6 +18,7 @@
 //
 // The package leaves to others who the user is, the wire, and the way of content
 // between processes. It does not bound how long one change takes: copying a tree of a
-// million entries keeps all other changes waiting. Methods take an owner, which they trust. They are safe for
-// concurrent use. Requests and responses are the messages of the API.
+// million entries keeps all other changes waiting. Stalled tells such a change from one
+// that is stuck. Methods take an owner, which they trust. They are safe for concurrent
+// use. Requests and responses are the messages of the API.
 package tree

@@ -41,19 +41,25 @@ func (x *tx) begin() {
 	x.dirty = false
 }
 
-func (x *tx) put(bucket *bbolt.Bucket, key, value []byte) error {
+// changes notes that the current change is about to write.
+func (x *tx) changes() {
 	x.dirty = true
+	x.tree.writer.progress.steps.Add(1)
+}
+
+func (x *tx) put(bucket *bbolt.Bucket, key, value []byte) error {
+	x.changes()
 	return bucket.Put(key, value)
 }
 
 func (x *tx) delete(bucket *bbolt.Bucket, key []byte) error {
-	x.dirty = true
+	x.changes()
 	return bucket.Delete(key)
 }
 
 // next returns a number that bucket has not given out before.
 func (x *tx) next(bucket *bbolt.Bucket) (uint64, error) {
-	x.dirty = true
+	x.changes()
 	return bucket.NextSequence()
 }
 

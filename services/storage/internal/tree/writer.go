@@ -3,7 +3,6 @@ package tree
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -31,7 +30,8 @@ type change struct {
 // writer runs changes, all that wait in one transaction: while one is being synced to
 // disk the next ones gather. A lone change waits for nobody.
 type writer struct {
-	tree *Tree
+	tree     *Tree
+	progress progress
 
 	mu     sync.Mutex
 	queue  []*change
@@ -85,6 +85,7 @@ func (w *writer) loop() {
 	for range w.wake {
 		for {
 			batch, closed := w.take()
+			w.progress.busy.Store(len(batch) > 0)
 			if len(batch) == 0 {
 				if closed {
 					return
@@ -138,6 +139,7 @@ func (w *writer) attempt(batch []*change) (spoiler *change, err error) {
 		return nil, err
 	}
 	defer bolt.Rollback() // without effect after Commit
+	w.progress.steps.Add(1)
 	x := newTx(w.tree, bolt)
 	trimmed, err := x.trimOutbox()
 	if err != nil {
@@ -156,6 +158,7 @@ func (w *writer) attempt(batch []*change) (spoiler *change, err error) {
 	if !x.written {
 		return nil, nil
 	}
+	w.progress.steps.Add(1)
 	if err := bolt.Commit(); err != nil {
 		return nil, err
 	}
@@ -194,19 +197,4 @@ func (t *Tree) view(f func(*tx) error) error {
 		x.begin()
 		return f(x)
 	})
-}
-
-// Ping returns when the changes that waited before it are done, which shows that
-// changes get through, or with ctx's error.
-func (t *Tree) Ping(ctx context.Context) error {
-	c := &change{ctx: ctx, run: func(*tx) error { return nil }, done: make(chan struct{})}
-	if !t.writer.enqueue(c) {
-		return errClosing
-	}
-	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-		return fmt.Errorf("changes do not get through: %w", ctx.Err())
-	}
 }
