@@ -12,7 +12,7 @@ import (
 
 // Usage returns what the owner's files take, and what may be added.
 func (t *Tree) Usage(ctx context.Context, owner string) (*storageapi.UsageResponse, error) {
-	available, err := t.blobs.Free()
+	available, err := t.uploads.room()
 	if err != nil {
 		return nil, err
 	}
@@ -37,15 +37,6 @@ func (x *tx) fits(root *node, grown int64) error {
 		return refuse(http.StatusInsufficientStorage, "the quota of %d bytes is reached", quota)
 	}
 	return nil
-}
-
-// onDisk refuses content that the disk has no room for.
-func (t *Tree) onDisk(size uint64) error {
-	free, err := t.blobs.Free()
-	if err == nil && size > free {
-		err = refuse(http.StatusInsufficientStorage, "the disk is full")
-	}
-	return err
 }
 
 // makeRoom purges the oldest of the trash until it and the files fit the quota.

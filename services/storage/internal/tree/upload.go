@@ -49,7 +49,7 @@ func (s uploadState) after(e uploadEvent) (next uploadState, ok bool) {
 // Upload is a file that is not visible yet. Its writer uses File and nothing else.
 type Upload struct {
 	ID    string
-	Limit uint64 // more bytes than this will not be accepted
+	Limit uint64 // more bytes than this will not be accepted; so much of the disk is the upload's
 	File  *os.File
 
 	blob     blobs.ID
@@ -57,6 +57,7 @@ type Upload struct {
 	path     paths.Path
 	modified int64
 	guard    *storageapi.Conditions
+	unsized  bool        // it has not said how large it will be
 	state    uploadState // guarded by uploads.mu
 }
 
@@ -74,11 +75,16 @@ func newUploads(store *blobs.Store) *uploads {
 	return &uploads{blobs: store, byID: map[string]*Upload{}}
 }
 
-func (u *uploads) add(upload *Upload) error {
+// add begins an upload of size bytes, -1: not known, if there is room for it on disk. quota
+// is what the owner may add.
+func (u *uploads) add(upload *Upload, size int64, quota uint64) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed || len(u.byID) >= maxUploads {
 		return refuse(http.StatusServiceUnavailable, "too many uploads at the same time")
+	}
+	if err := u.reserve(upload, size, quota); err != nil {
+		return err
 	}
 	u.byID[upload.ID] = upload
 	return nil
@@ -147,10 +153,10 @@ func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageap
 		return nil, err
 	}
 	upload := &Upload{
-		ID: uuid.NewString(), Limit: max(usage.GetAvailableBytes(), size), File: file,
+		ID: uuid.NewString(), File: file,
 		blob: blob, owner: owner, path: path, modified: request.GetMtimeUnixNano(), guard: request.GetConditions(),
 	}
-	if err := t.uploads.add(upload); err != nil {
+	if err := t.uploads.add(upload, request.GetSize(), usage.GetAvailableBytes()); err != nil {
 		t.uploads.discard(upload)
 		return nil, err
 	}

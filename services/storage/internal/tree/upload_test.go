@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
@@ -106,4 +108,61 @@ func TestUploadsAreBounded(t *testing.T) {
 	}
 	_, err := s.BeginUpload(t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: "/f"})
 	s.wants(503, err)
+}
+
+func TestUploadsThatRunTogetherDoNotTakeTheSameRoom(t *testing.T) {
+	s := newStand(t, Options{})
+	usage, err := s.Usage(t.Context(), s.owner)
+	s.must(err)
+	most := int64(usage.GetAvailableBytes() / 10 * 6)
+	begin := func(size int64) (*Upload, error) {
+		return s.BeginUpload(t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: "/f", Size: size})
+	}
+	first, err := begin(most)
+	s.must(err)
+	_, err = begin(most)
+	s.wants(507, err)
+	_, err = s.Put(t.Context(), s.owner, &storageapi.PutRequest{Path: "/small", Content: []byte("there is room for this")})
+	s.must(err)
+	s.AbortUpload(s.owner, first.ID)
+	again, err := begin(most)
+	s.must(err)
+	s.AbortUpload(s.owner, again.ID)
+
+	var limits uint64
+	for range 5 { // none says how large it will be
+		upload, err := begin(-1)
+		s.must(err)
+		limits += upload.Limit
+	}
+	if all := usage.GetAvailableBytes(); limits > all/100*101 { // others use the disk, too
+		t.Errorf("uploads may write %d bytes, there are %d", limits, all)
+	}
+}
+
+func TestWhatAnUploadHasWrittenIsNotReservedTwice(t *testing.T) {
+	upload := &Upload{Limit: 1000, File: temporary(t)}
+	for _, step := range []struct {
+		size  int64
+		state uploadState
+		want  uint64
+	}{{0, uploadOpen, 1000}, {600, uploadOpen, 400}, {1000, uploadOpen, 0}, {1001, uploadOpen, 0}, {600, uploadCommitting, 0}} {
+		if err := upload.File.Truncate(step.size); err != nil {
+			t.Fatal(err)
+		}
+		upload.state = step.state
+		if got := upload.reserved(); got != step.want {
+			t.Errorf("with %d bytes written, state %d: %d are reserved, want %d", step.size, step.state, got, step.want)
+		}
+	}
+}
+
+func temporary(t *testing.T) *os.File {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
 }
