@@ -163,7 +163,9 @@ func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageap
 	return upload, nil
 }
 
-// CommitUpload makes an upload visible. With any error the upload is gone.
+// CommitUpload makes an upload visible. With any error the upload is gone. A
+// caller that gives up while the content is brought to disk is no error: to drop what is
+// complete would only make them send all of it again, for ever on a slow disk.
 func (t *Tree) CommitUpload(ctx context.Context, owner string, request *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
 	upload := t.uploads.transition(owner, request.GetUploadId(), eventCommit)
 	if upload == nil {

@@ -1,8 +1,11 @@
 package tree
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
@@ -75,6 +78,27 @@ func TestAnUploadThatIsAbortedCutOffOrRefusedLeavesNothing(t *testing.T) {
 		t.Errorf("%d files are on disk, want the database alone", files)
 	}
 	s.begin("/f", -1).File.WriteString("open until the engine closes")
+}
+
+func TestAnUploadIsCommittedAlsoWhenItsCallerGivesUpMeanwhile(t *testing.T) {
+	s := newStand(t, Options{})
+	gaveUp, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	upload := s.begin("/f", 7)
+	upload.File.WriteString("content")
+	_, err := s.CommitUpload(gaveUp, s.owner, &storageapi.CommitUploadRequest{UploadId: upload.ID, Size: 7})
+	s.must(err)
+	if got := s.read("/f"); got != "content" {
+		t.Errorf("the content is %q", got)
+	}
+
+	large := strings.Repeat("x", maxInline+1)
+	_, err = s.Put(gaveUp, s.owner, &storageapi.PutRequest{Path: "/large", Content: []byte(large)})
+	s.must(err)
+	_, err = s.Put(gaveUp, s.owner, &storageapi.PutRequest{Path: "/small", Content: []byte("costs nothing to send again")})
+	if !errors.Is(err, context.Canceled) || s.exists("/small") {
+		t.Errorf("a small write that nobody waits for: %v", err)
+	}
 }
 
 func TestUploadStates(t *testing.T) {

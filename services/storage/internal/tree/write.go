@@ -84,8 +84,15 @@ func (t *Tree) seal(data []byte) (blobs.ID, error) {
 	return id, t.blobs.Seal(id, file)
 }
 
-// commit makes content visible, or removes it.
+// isFile tells whether the content is a blob on disk.
+func (c *content) isFile() bool { return c.size > 0 && c.inline == nil }
+
+// commit makes content visible, or removes it. Content that was brought to disk, which may
+// have taken longer than who asked for it waits, is made visible all the same.
 func (t *Tree) commit(ctx context.Context, owner string, path paths.Path, c *storageapi.Conditions, new content) (*storageapi.WriteResponse, error) {
+	if new.isFile() {
+		ctx = context.WithoutCancel(ctx)
+	}
 	var response *storageapi.WriteResponse
 	err := t.write(ctx, owner, func(x *tx, root node) error {
 		at, err := x.locate(root, path)
@@ -98,7 +105,7 @@ func (t *Tree) commit(ctx context.Context, owner string, path paths.Path, c *sto
 		response, err = x.store(&at, new)
 		return err
 	})
-	if err != nil && new.size > 0 && new.inline == nil {
+	if err != nil && new.isFile() {
 		t.blobs.Remove(new.blob)
 	}
 	return response, err
