@@ -20,18 +20,23 @@ func (t *Tree) onDisk(size uint64) error {
 func (u *uploads) room() (uint64, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.unreserved()
+	sized, unsized := u.reserved()
+	free, err := u.blobs.Free()
+	return less(free, sized+unsized), err
 }
 
-// unreserved is room for who has u.mu. What is written in between must not count as free:
-// so what is reserved is asked for first.
-func (u *uploads) unreserved() (uint64, error) {
-	var reserved uint64
+// reserved returns what uploads may still write: those that said their size, and those
+// that did not. What is written in between must not count as free, so this is asked for
+// before what is free. u.mu is held.
+func (u *uploads) reserved() (sized, unsized uint64) {
 	for _, upload := range u.byID {
-		reserved += upload.reserved()
+		if upload.unsized {
+			unsized += upload.reserved()
+		} else {
+			sized += upload.reserved()
+		}
 	}
-	free, err := u.blobs.Free()
-	return free - min(free, reserved), err
+	return sized, unsized
 }
 
 // reserved returns how much an upload may still write.
@@ -43,20 +48,21 @@ func (u *Upload) reserved() uint64 {
 	if err != nil {
 		return 0 // it has just ended
 	}
-	return u.Limit - min(u.Limit, uint64(info.Size()))
+	return less(u.Limit, uint64(info.Size()))
 }
 
 // reserve sets the limit of an upload to its size, -1: not known, which then belongs to
 // it. u.mu is held.
 func (u *uploads) reserve(upload *Upload, size int64, quota uint64) error {
-	room, err := u.unreserved()
+	sized, unsized := u.reserved()
+	free, err := u.blobs.Free()
 	switch {
 	case err != nil:
 		return err
 	case size < 0:
 		upload.unsized = true
-		upload.Limit = min(u.share(room), quota)
-	case uint64(size) >= room:
+		upload.Limit = min(share(less(free, sized), unsized, u.countUnsized()), quota)
+	case uint64(size) >= less(free, sized+unsized):
 		return errFull
 	default:
 		upload.Limit = uint64(size)
@@ -64,14 +70,21 @@ func (u *uploads) reserve(upload *Upload, size int64, quota uint64) error {
 	return nil
 }
 
-// share is the limit of an upload that does not say its size: half of what there is, less
-// when there are others, so that the n-th of them still has the n²-th part.
-func (u *uploads) share(room uint64) uint64 {
-	parts := uint64(2)
+func (u *uploads) countUnsized() (n uint64) {
 	for _, upload := range u.byID {
 		if upload.unsized {
-			parts++
+			n++
 		}
 	}
-	return room / parts
+	return n
 }
+
+// share is the limit of an upload that does not say its size, where n others have reserved
+// a part of room. Together they leave an eighth to those who do say; the first may take
+// nearly half, and the n-th still has about the n²-th part.
+func share(room, reserved, n uint64) uint64 {
+	return less(room-room/8, reserved) / (2 + n)
+}
+
+// less is a-b, or 0.
+func less(a, b uint64) uint64 { return a - min(a, b) }
