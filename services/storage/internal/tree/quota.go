@@ -12,7 +12,7 @@ import (
 
 // Usage returns what the owner's files take, and what may be added.
 func (t *Tree) Usage(ctx context.Context, owner string) (*storageapi.UsageResponse, error) {
-	available, err := t.uploads.room()
+	available, err := t.reclaimable()
 	if err != nil {
 		return nil, err
 	}

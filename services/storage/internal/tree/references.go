@@ -57,7 +57,7 @@ func (x *tx) count(blob blobs.ID, by int) error {
 		return x.put(bucket, blob[:], append(binary.AppendUvarint(nil, left), inline...))
 	}
 	if len(inline) == 0 {
-		x.unused = append(x.unused, blob)
+		x.unused.blobs = append(x.unused.blobs, blob)
 	}
 	return x.delete(bucket, blob[:])
 }

@@ -1,20 +1,7 @@
 package tree
 
-import "net/http"
-
 // The disk is everybody's. Of what is free, uploads that run have the part that they are
 // still to write. Package blobs keeps a reserve for the database.
-
-var errFull = refuse(http.StatusInsufficientStorage, "the disk is full")
-
-// onDisk refuses content that the disk has no room for.
-func (t *Tree) onDisk(size uint64) error {
-	room, err := t.uploads.room()
-	if err == nil && size > room {
-		err = errFull
-	}
-	return err
-}
 
 // room returns how many bytes of the disk are nobody's.
 func (u *uploads) room() (uint64, error) {

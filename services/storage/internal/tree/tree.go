@@ -34,6 +34,8 @@ type Tree struct {
 	outbox  outbox
 	purge   chan struct{} // has a token when something waits in bucketPurge
 
+	givesWay chan struct{} // has a token while the trash gives way to something
+
 	stop context.CancelFunc
 	jobs sync.WaitGroup
 }
@@ -64,6 +66,7 @@ func Open(options Options) (*Tree, error) {
 		instance: instance,
 		uploads:  newUploads(store),
 		purge:    make(chan struct{}, 1),
+		givesWay: make(chan struct{}, 1),
 		stop:     stop,
 	}
 	t.outbox.added = make(chan struct{}, 1)

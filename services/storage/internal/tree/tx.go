@@ -10,7 +10,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
@@ -27,9 +26,9 @@ type tx struct {
 
 	// Of the batch.
 	written bool
-	unused  []blobs.ID // that nothing refers to any more
-	emitted bool       // there are new events
-	purging bool       // there is something new to purge
+	unused  removal
+	emitted bool // there are new events
+	purging bool // there is something new to purge
 }
 
 func newTx(t *Tree, bolt *bbolt.Tx) *tx {
@@ -189,7 +188,7 @@ func (t *Tree) write(ctx context.Context, owner string, f func(x *tx, root node)
 // extend is write for changes that make the database larger. They end before the disk
 // is full: deletions need some of it, too, since bbolt writes changed pages anew.
 func (t *Tree) extend(ctx context.Context, owner string, f func(x *tx, root node) error) error {
-	if err := t.onDisk(1); err != nil {
+	if err := t.onDisk(ctx, 1); err != nil {
 		return err
 	}
 	return t.write(ctx, owner, f)

@@ -141,7 +141,7 @@ func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageap
 	if err := t.mayWrite(ctx, owner, path, size, request.GetConditions()); err != nil {
 		return nil, err
 	}
-	if err := t.onDisk(size + 1); err != nil {
+	if err := t.onDiskFor(ctx, request.GetSize()); err != nil {
 		return nil, err
 	}
 	usage, err := t.Usage(ctx, owner)

@@ -39,7 +39,7 @@ func (t *Tree) Put(ctx context.Context, owner string, request *storageapi.PutReq
 	if err := t.mayWrite(ctx, owner, path, size, request.GetConditions()); err != nil {
 		return nil, err
 	}
-	if err := t.onDisk(size + 1); err != nil {
+	if err := t.onDisk(ctx, size+1); err != nil {
 		return nil, err
 	}
 	sums := sumsOf(request.GetContent())

@@ -38,12 +38,18 @@ type writer struct {
 	closed bool
 	wake   chan struct{}
 
-	unused  chan []blobs.ID // blobs to be removed
+	unused  chan removal
 	running sync.WaitGroup
 }
 
+// removal is what follows from a transaction that is on disk.
+type removal struct {
+	blobs []blobs.ID        // nothing refers to them any more
+	done  []chan<- struct{} // to be closed when they, and all before them, are removed
+}
+
 func newWriter(t *Tree) *writer {
-	w := &writer{tree: t, wake: make(chan struct{}, 1), unused: make(chan []blobs.ID, 64)}
+	w := &writer{tree: t, wake: make(chan struct{}, 1), unused: make(chan removal, 64)}
 	w.running.Go(w.loop)
 	w.running.Go(w.removeUnused)
 	return w
@@ -169,7 +175,7 @@ func (w *writer) attempt(batch []*change) (spoiler *change, err error) {
 // committed does what follows from a transaction that is on disk.
 func (w *writer) committed(x *tx, trimmed uint64) {
 	w.tree.outbox.gone.Store(trimmed)
-	if len(x.unused) > 0 {
+	if len(x.unused.blobs)+len(x.unused.done) > 0 {
 		w.unused <- x.unused
 	}
 	if x.emitted {
@@ -181,11 +187,14 @@ func (w *writer) committed(x *tx, trimmed uint64) {
 }
 
 func (w *writer) removeUnused() {
-	for ids := range w.unused {
-		for _, id := range ids {
+	for unused := range w.unused {
+		for _, id := range unused.blobs {
 			if err := w.tree.blobs.Remove(id); err != nil && !errors.Is(err, os.ErrNotExist) {
 				w.tree.options.Log.WithError(err).Warn("an unused blob stays until the next start")
 			}
+		}
+		for _, done := range unused.done {
+			close(done)
 		}
 	}
 }
