@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 	microerrors "go-micro.dev/v4/errors"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
+	"github.com/owncloud/ocis-runtime/services/internal/disk"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/tree"
@@ -53,7 +53,7 @@ func (h *handler) fault(err error) error {
 	switch {
 	case errors.As(err, &refusal):
 		return microerrors.New(Name, refusal.Reason, int32(refusal.Status))
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case disk.IsFull(err):
 		return microerrors.New(Name, "the disk is full", http.StatusInsufficientStorage)
 	case errors.Is(err, descriptor.ErrBusy):
 		return microerrors.New(Name, err.Error(), http.StatusServiceUnavailable)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
+	"github.com/owncloud/ocis-runtime/services/internal/disk"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
@@ -56,7 +57,7 @@ func Open(folder string) (*Store, error) {
 		}
 	}
 	if made {
-		return s, errors.Join(syncFolder(folder), syncFolder(filepath.Join(folder, "blobs")))
+		return s, errors.Join(disk.SyncFolder(folder), disk.SyncFolder(filepath.Join(folder, "blobs")))
 	}
 	return s, nil
 }
@@ -93,7 +94,7 @@ func (s *Store) Create() (ID, *os.File, error) {
 func (s *Store) Seal(id ID, file *os.File) error {
 	err := file.Sync()
 	if err == nil {
-		err = syncFolder(s.shardPath(shard(id)))
+		err = disk.SyncFolder(s.shardPath(shard(id)))
 	}
 	if err != nil {
 		s.Remove(id)
@@ -117,13 +118,4 @@ func (s *Store) Free() (uint64, error) {
 	free, total := uint64(stat.Bavail)*uint64(stat.Bsize), uint64(stat.Blocks)*uint64(stat.Bsize)
 	reserve := min(uint64(reserveBytes), total/reserveShare)
 	return free - min(free, reserve), nil
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }

@@ -6,15 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
-	"time"
 
 	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/owncloud/ocis-runtime/services/internal/database"
 )
 
 // The buckets. Numbers in keys are big-endian, so that their order is the keys' order.
@@ -34,70 +31,21 @@ var (
 const (
 	databaseFile    = "metadata.db"
 	databaseVersion = 1
-
-	// ownershipTimeout bounds the wait for another process to let go of the database.
-	ownershipTimeout = 3 * time.Second
 	// mapSize is address space, not memory: growing beyond it waits for all readers.
 	mapSize = 1 << 30
 )
 
 // openDatabase opens the database in folder and brings its buckets into being.
 func openDatabase(folder string) (db *bbolt.DB, instance string, err error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, "", unusable(folder, err)
-	}
 	file := filepath.Join(folder, databaseFile)
-	db, err = openBolt(file)
-	switch {
-	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, "", fmt.Errorf("%s is in use by another process: stop that one first", file)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, "", unusable(folder, err)
-	case err != nil:
-		return nil, "", fmt.Errorf("%s cannot be read: %w; restore it from a backup, or move %s away to start empty", file, err, folder)
+	if db, err = database.Open(file, mapSize); err != nil {
+		return nil, "", err
 	}
 	if instance, err = prepare(db); err != nil {
 		db.Close()
 		return nil, "", fmt.Errorf("%s cannot be used: %w", file, err)
 	}
 	return db, instance, nil
-}
-
-// openBolt is bbolt.Open that reports a damaged file as an error: bbolt panics on some,
-// and reading a mapped file beyond its end is a fault.
-func openBolt(file string) (db *bbolt.DB, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("it is damaged: %v", r)
-		}
-	}()
-	db, err = bbolt.Open(file, 0o600, &bbolt.Options{
-		Timeout:         ownershipTimeout,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize,
-		NoStatistics:    true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := db.View(complete); err != nil {
-		db.Close()
-		return nil, err
-	}
-	return db, nil
-}
-
-// complete checks that the file is as long as its last transaction says.
-func complete(tx *bbolt.Tx) error {
-	info, err := os.Stat(tx.DB().Path())
-	if err != nil {
-		return err
-	}
-	if info.Size() < tx.Size() {
-		return fmt.Errorf("it is cut off: %d of %d bytes", info.Size(), tx.Size())
-	}
-	return nil
 }
 
 // prepare checks what version the database has, and makes it when it is new.
@@ -133,8 +81,4 @@ func create(tx *bbolt.Tx, instance string) error {
 	return errors.Join(
 		meta.Put(metaVersion, binary.BigEndian.AppendUint64(nil, databaseVersion)),
 		meta.Put(metaInstance, []byte(instance)))
-}
-
-func unusable(folder string, err error) error {
-	return fmt.Errorf("the data folder %s cannot be used: %w; make it writable for this user", folder, err)
 }

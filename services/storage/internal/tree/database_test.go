@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/owncloud/ocis-runtime/services/internal/database"
 )
 
 // oneLine checks an error that a person sees when the service cannot start.
@@ -26,7 +28,7 @@ func TestASecondEngineOnTheSameFolderFailsSoonAndNamesTheFile(t *testing.T) {
 	start := time.Now()
 	_, err := Open(s.options)
 	oneLine(t, err, filepath.Join(s.options.Folder, databaseFile), "another process")
-	if took := time.Since(start); took > 3*ownershipTimeout {
+	if took := time.Since(start); took > 3*database.OwnershipTimeout {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"go.etcd.io/bbolt"
 
+	"github.com/owncloud/ocis-runtime/services/internal/database"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 )
 
@@ -56,7 +57,7 @@ func Open(options Options) (*Tree, error) {
 	store, err := blobs.Open(options.Folder)
 	if err != nil {
 		db.Close()
-		return nil, unusable(options.Folder, err)
+		return nil, database.Unusable(options.Folder, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	t := &Tree{

@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/owncloud/ocis-runtime/services/internal/database"
+	"github.com/owncloud/ocis-runtime/services/internal/disk"
 )
 
 // Errors of this package's calls; the caller adds the name.
@@ -25,10 +25,6 @@ var (
 	bucketGroups = []byte("groups") // folded name → name as it was given
 )
 
-// openWait bounds the wait for another process that has the file open: a predecessor
-// that is just closing it.
-const openWait = 2 * time.Second
-
 // Store is the open file. It is safe for concurrent use.
 type Store struct {
 	db *bolt.DB
@@ -38,19 +34,12 @@ type Store struct {
 // calls first, and writes the user that it returns in the transaction that makes the
 // file a store: whether first was called does not depend on which users exist later.
 func Open(path string, first func() (User, error)) (*Store, error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the users: %w", err)
-	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: openWait})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is in use by another process: stop the other users service first", path)
-	}
+	db, err := database.Open(path, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open the users in %s: %w", path, err)
+		return nil, err
 	}
 	s := &Store{db: db}
-	if err := s.initialize(dir, first); err != nil {
+	if err := s.initialize(filepath.Dir(path), first); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -87,16 +76,7 @@ func (s *Store) initialize(dir string, first func() (User, error)) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes the file's name as lasting as its content.
-func syncDir(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync the folder of the users: %w", err)
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return disk.SyncFolder(dir)
 }
 
 func (s *Store) view(read func(*bolt.Tx) error) error {

@@ -71,6 +71,21 @@ func TestAFailedFirstUserLeavesAStoreThatIsStillNew(t *testing.T) {
 	open(t, path, admin)
 }
 
+func TestAStoreThatIsCutOffIsOneClearLineAndNoPanic(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users.db")
+	must(t, open(t, path, admin).Close())
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	for _, left := range []int{0x1000, 0x2000, 0x3000} {
+		path := filepath.Join(t.TempDir(), "users.db")
+		must(t, os.WriteFile(path, whole[:left], 0o600))
+		_, err := Open(path, never(t))
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "backup") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%d bytes of %d: %v", left, len(whole), err)
+		}
+	}
+}
+
 func TestAStoreInUseIsOneClearLineInBoundedTime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.db")
 	open(t, path, admin)
