@@ -12,7 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// startTimeout bounds the start of the server, with the recovery of its streams.
+// startTimeout bounds what is left of the server's start when its streams are recovered.
 const startTimeout = 20 * time.Second
 
 // syncInterval is how often streams are synced to disk. Publishers keep events until
@@ -26,11 +26,18 @@ type service struct {
 	server   atomic.Pointer[server.Server]
 }
 
-// open starts a server on the store, or on a new one when the store is unusable.
+// errRefused means that the server cannot work with its store.
+var errRefused = errors.New("the server refuses its store")
+
+// open starts a server on the store, or on a new one when the store is damaged. A store
+// that cannot be used for another reason stays: events in it may be in no outbox any more.
 func (n *service) open(log *logrus.Entry) (*server.Server, error) {
 	srv, err := n.start(log)
-	if err == nil {
-		return srv, nil
+	if !errors.Is(err, errRefused) {
+		return srv, err
+	}
+	if reason := obstacle(n.store); reason != nil {
+		return nil, fmt.Errorf("%w: %w; free the disk, or make %s writable for this user", err, reason, n.store)
 	}
 	aside := fmt.Sprintf("%s.unusable-%s", n.store, time.Now().UTC().Format("20060102T150405"))
 	if renameErr := os.Rename(n.store, aside); renameErr != nil {
@@ -75,7 +82,7 @@ func (n *service) start(log *logrus.Entry) (*server.Server, error) {
 func started(srv *server.Server, fatal <-chan string) error {
 	select {
 	case why := <-fatal:
-		return errors.New(why)
+		return fmt.Errorf("%w: %s", errRefused, why)
 	default:
 	}
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {

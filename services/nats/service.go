@@ -3,13 +3,15 @@
 // It owns the embedded server, its store, and the bridge from the held unix socket to
 // the server. There is no TCP port. What travels over NATS is its users' business.
 //
-// A store that cannot be opened is set aside: what is in it can be made again, from the
-// outboxes of those who publish.
+// A damaged store is set aside, so that discovery works again: events in it that were not
+// consumed are not delivered. A store that cannot be used because of the disk or its
+// permissions is left as it is, and the service fails.
 package nats
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/bus"
@@ -21,6 +23,10 @@ const (
 	Name    = bus.ServiceName
 	Summary = "discovery and events: an embedded NATS server"
 )
+
+// readyTimeout has room for the recovery of a full store, which is read from end to end
+// when the server was killed.
+const readyTimeout = 5 * time.Minute
 
 // Settings are the service's section of ocis.yaml.
 type Settings struct {
@@ -57,6 +63,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "nats"}},
 			Singleton:    true,
 			MemoryWeight: 2,
+			ReadyTimeout: readyTimeout,
 		},
 		Run:    n.run,
 		Health: n.health,
