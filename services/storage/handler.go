@@ -135,10 +135,9 @@ func (h *handler) Unlock(ctx context.Context, in *storageapi.UnlockRequest, _ *s
 }
 
 // ListTrash implements storageapi.StorageHandler.
-func (h *handler) ListTrash(ctx context.Context, _ *storageapi.ListTrashRequest, out *storageapi.ListTrashResponse) error {
-	items, err := h.tree.ListTrash(ctx, owner(ctx))
-	out.Items = items
-	return h.fault(err)
+func (h *handler) ListTrash(ctx context.Context, in *storageapi.ListTrashRequest, out *storageapi.ListTrashResponse) error {
+	response, err := h.tree.ListTrash(ctx, owner(ctx), in)
+	return h.reply(out, response, err)
 }
 
 // RestoreTrash implements storageapi.StorageHandler.

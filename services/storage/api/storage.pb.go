@@ -2258,6 +2258,8 @@ func (x *TrashItem) GetEntry() *Entry {
 
 type ListTrashRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // only this one; 404 when there is none
+	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"` // the id of the last item of the page before; empty: the first page
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2292,9 +2294,24 @@ func (*ListTrashRequest) Descriptor() ([]byte, []int) {
 	return file_storage_proto_rawDescGZIP(), []int{36}
 }
 
+func (x *ListTrashRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListTrashRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 type ListTrashResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []*TrashItem           `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"` // newest first
+	Items         []*TrashItem           `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"` // newest first, without dead properties; up to 1,000
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`  // there are older ones
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2336,10 +2353,19 @@ func (x *ListTrashResponse) GetItems() []*TrashItem {
 	return nil
 }
 
+func (x *ListTrashResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 type RestoreTrashRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Destination   string                 `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"` // empty: where it was
+	Overwrite     bool                   `protobuf:"varint,3,opt,name=overwrite,proto3" json:"overwrite,omitempty"`    // like in a MoveRequest
+	Conditions    *Conditions            `protobuf:"bytes,4,opt,name=conditions,proto3" json:"conditions,omitempty"`   // if_match and if_none_match are about the item
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2386,6 +2412,20 @@ func (x *RestoreTrashRequest) GetDestination() string {
 		return x.Destination
 	}
 	return ""
+}
+
+func (x *RestoreTrashRequest) GetOverwrite() bool {
+	if x != nil {
+		return x.Overwrite
+	}
+	return false
+}
+
+func (x *RestoreTrashRequest) GetConditions() *Conditions {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
 }
 
 type PurgeTrashRequest struct {
@@ -2766,13 +2806,20 @@ const file_storage_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12#\n" +
 	"\roriginal_path\x18\x02 \x01(\tR\foriginalPath\x12!\n" +
 	"\fdeleted_unix\x18\x03 \x01(\x03R\vdeletedUnix\x12,\n" +
-	"\x05entry\x18\x04 \x01(\v2\x16.ocis.storage.v1.EntryR\x05entry\"\x12\n" +
-	"\x10ListTrashRequest\"E\n" +
+	"\x05entry\x18\x04 \x01(\v2\x16.ocis.storage.v1.EntryR\x05entry\"8\n" +
+	"\x10ListTrashRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\"Y\n" +
 	"\x11ListTrashResponse\x120\n" +
-	"\x05items\x18\x01 \x03(\v2\x1a.ocis.storage.v1.TrashItemR\x05items\"G\n" +
+	"\x05items\x18\x01 \x03(\v2\x1a.ocis.storage.v1.TrashItemR\x05items\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xa2\x01\n" +
 	"\x13RestoreTrashRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
-	"\vdestination\x18\x02 \x01(\tR\vdestination\"#\n" +
+	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x1c\n" +
+	"\toverwrite\x18\x03 \x01(\bR\toverwrite\x12;\n" +
+	"\n" +
+	"conditions\x18\x04 \x01(\v2\x1b.ocis.storage.v1.ConditionsR\n" +
+	"conditions\"#\n" +
 	"\x11PurgeTrashRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
 	"\x12PurgeTrashResponse\"\x85\x02\n" +
@@ -2910,54 +2957,55 @@ var file_storage_proto_depIdxs = []int32{
 	12, // 30: ocis.storage.v1.RefreshLockRequest.conditions:type_name -> ocis.storage.v1.Conditions
 	1,  // 31: ocis.storage.v1.TrashItem.entry:type_name -> ocis.storage.v1.Entry
 	36, // 32: ocis.storage.v1.ListTrashResponse.items:type_name -> ocis.storage.v1.TrashItem
-	0,  // 33: ocis.storage.v1.Event.type:type_name -> ocis.storage.v1.Type
-	4,  // 34: ocis.storage.v1.Storage.Stat:input_type -> ocis.storage.v1.StatRequest
-	5,  // 35: ocis.storage.v1.Storage.List:input_type -> ocis.storage.v1.ListRequest
-	7,  // 36: ocis.storage.v1.Storage.Usage:input_type -> ocis.storage.v1.UsageRequest
-	9,  // 37: ocis.storage.v1.Storage.Open:input_type -> ocis.storage.v1.OpenRequest
-	9,  // 38: ocis.storage.v1.Storage.Download:input_type -> ocis.storage.v1.OpenRequest
-	15, // 39: ocis.storage.v1.Storage.Put:input_type -> ocis.storage.v1.PutRequest
-	17, // 40: ocis.storage.v1.Storage.BeginUpload:input_type -> ocis.storage.v1.BeginUploadRequest
-	19, // 41: ocis.storage.v1.Storage.CommitUpload:input_type -> ocis.storage.v1.CommitUploadRequest
-	20, // 42: ocis.storage.v1.Storage.AbortUpload:input_type -> ocis.storage.v1.AbortUploadRequest
-	22, // 43: ocis.storage.v1.Storage.Upload:input_type -> ocis.storage.v1.UploadChunk
-	23, // 44: ocis.storage.v1.Storage.MakeDirectory:input_type -> ocis.storage.v1.MakeDirectoryRequest
-	24, // 45: ocis.storage.v1.Storage.Delete:input_type -> ocis.storage.v1.DeleteRequest
-	26, // 46: ocis.storage.v1.Storage.Move:input_type -> ocis.storage.v1.MoveRequest
-	27, // 47: ocis.storage.v1.Storage.Copy:input_type -> ocis.storage.v1.CopyRequest
-	28, // 48: ocis.storage.v1.Storage.SetProperties:input_type -> ocis.storage.v1.SetPropertiesRequest
-	31, // 49: ocis.storage.v1.Storage.Lock:input_type -> ocis.storage.v1.LockRequest
-	33, // 50: ocis.storage.v1.Storage.RefreshLock:input_type -> ocis.storage.v1.RefreshLockRequest
-	34, // 51: ocis.storage.v1.Storage.Unlock:input_type -> ocis.storage.v1.UnlockRequest
-	37, // 52: ocis.storage.v1.Storage.ListTrash:input_type -> ocis.storage.v1.ListTrashRequest
-	39, // 53: ocis.storage.v1.Storage.RestoreTrash:input_type -> ocis.storage.v1.RestoreTrashRequest
-	40, // 54: ocis.storage.v1.Storage.PurgeTrash:input_type -> ocis.storage.v1.PurgeTrashRequest
-	1,  // 55: ocis.storage.v1.Storage.Stat:output_type -> ocis.storage.v1.Entry
-	6,  // 56: ocis.storage.v1.Storage.List:output_type -> ocis.storage.v1.ListResponse
-	8,  // 57: ocis.storage.v1.Storage.Usage:output_type -> ocis.storage.v1.UsageResponse
-	10, // 58: ocis.storage.v1.Storage.Open:output_type -> ocis.storage.v1.OpenResponse
-	11, // 59: ocis.storage.v1.Storage.Download:output_type -> ocis.storage.v1.DownloadChunk
-	16, // 60: ocis.storage.v1.Storage.Put:output_type -> ocis.storage.v1.WriteResponse
-	18, // 61: ocis.storage.v1.Storage.BeginUpload:output_type -> ocis.storage.v1.BeginUploadResponse
-	16, // 62: ocis.storage.v1.Storage.CommitUpload:output_type -> ocis.storage.v1.WriteResponse
-	21, // 63: ocis.storage.v1.Storage.AbortUpload:output_type -> ocis.storage.v1.AbortUploadResponse
-	16, // 64: ocis.storage.v1.Storage.Upload:output_type -> ocis.storage.v1.WriteResponse
-	16, // 65: ocis.storage.v1.Storage.MakeDirectory:output_type -> ocis.storage.v1.WriteResponse
-	25, // 66: ocis.storage.v1.Storage.Delete:output_type -> ocis.storage.v1.DeleteResponse
-	16, // 67: ocis.storage.v1.Storage.Move:output_type -> ocis.storage.v1.WriteResponse
-	16, // 68: ocis.storage.v1.Storage.Copy:output_type -> ocis.storage.v1.WriteResponse
-	1,  // 69: ocis.storage.v1.Storage.SetProperties:output_type -> ocis.storage.v1.Entry
-	32, // 70: ocis.storage.v1.Storage.Lock:output_type -> ocis.storage.v1.LockResponse
-	32, // 71: ocis.storage.v1.Storage.RefreshLock:output_type -> ocis.storage.v1.LockResponse
-	35, // 72: ocis.storage.v1.Storage.Unlock:output_type -> ocis.storage.v1.UnlockResponse
-	38, // 73: ocis.storage.v1.Storage.ListTrash:output_type -> ocis.storage.v1.ListTrashResponse
-	16, // 74: ocis.storage.v1.Storage.RestoreTrash:output_type -> ocis.storage.v1.WriteResponse
-	41, // 75: ocis.storage.v1.Storage.PurgeTrash:output_type -> ocis.storage.v1.PurgeTrashResponse
-	55, // [55:76] is the sub-list for method output_type
-	34, // [34:55] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	12, // 33: ocis.storage.v1.RestoreTrashRequest.conditions:type_name -> ocis.storage.v1.Conditions
+	0,  // 34: ocis.storage.v1.Event.type:type_name -> ocis.storage.v1.Type
+	4,  // 35: ocis.storage.v1.Storage.Stat:input_type -> ocis.storage.v1.StatRequest
+	5,  // 36: ocis.storage.v1.Storage.List:input_type -> ocis.storage.v1.ListRequest
+	7,  // 37: ocis.storage.v1.Storage.Usage:input_type -> ocis.storage.v1.UsageRequest
+	9,  // 38: ocis.storage.v1.Storage.Open:input_type -> ocis.storage.v1.OpenRequest
+	9,  // 39: ocis.storage.v1.Storage.Download:input_type -> ocis.storage.v1.OpenRequest
+	15, // 40: ocis.storage.v1.Storage.Put:input_type -> ocis.storage.v1.PutRequest
+	17, // 41: ocis.storage.v1.Storage.BeginUpload:input_type -> ocis.storage.v1.BeginUploadRequest
+	19, // 42: ocis.storage.v1.Storage.CommitUpload:input_type -> ocis.storage.v1.CommitUploadRequest
+	20, // 43: ocis.storage.v1.Storage.AbortUpload:input_type -> ocis.storage.v1.AbortUploadRequest
+	22, // 44: ocis.storage.v1.Storage.Upload:input_type -> ocis.storage.v1.UploadChunk
+	23, // 45: ocis.storage.v1.Storage.MakeDirectory:input_type -> ocis.storage.v1.MakeDirectoryRequest
+	24, // 46: ocis.storage.v1.Storage.Delete:input_type -> ocis.storage.v1.DeleteRequest
+	26, // 47: ocis.storage.v1.Storage.Move:input_type -> ocis.storage.v1.MoveRequest
+	27, // 48: ocis.storage.v1.Storage.Copy:input_type -> ocis.storage.v1.CopyRequest
+	28, // 49: ocis.storage.v1.Storage.SetProperties:input_type -> ocis.storage.v1.SetPropertiesRequest
+	31, // 50: ocis.storage.v1.Storage.Lock:input_type -> ocis.storage.v1.LockRequest
+	33, // 51: ocis.storage.v1.Storage.RefreshLock:input_type -> ocis.storage.v1.RefreshLockRequest
+	34, // 52: ocis.storage.v1.Storage.Unlock:input_type -> ocis.storage.v1.UnlockRequest
+	37, // 53: ocis.storage.v1.Storage.ListTrash:input_type -> ocis.storage.v1.ListTrashRequest
+	39, // 54: ocis.storage.v1.Storage.RestoreTrash:input_type -> ocis.storage.v1.RestoreTrashRequest
+	40, // 55: ocis.storage.v1.Storage.PurgeTrash:input_type -> ocis.storage.v1.PurgeTrashRequest
+	1,  // 56: ocis.storage.v1.Storage.Stat:output_type -> ocis.storage.v1.Entry
+	6,  // 57: ocis.storage.v1.Storage.List:output_type -> ocis.storage.v1.ListResponse
+	8,  // 58: ocis.storage.v1.Storage.Usage:output_type -> ocis.storage.v1.UsageResponse
+	10, // 59: ocis.storage.v1.Storage.Open:output_type -> ocis.storage.v1.OpenResponse
+	11, // 60: ocis.storage.v1.Storage.Download:output_type -> ocis.storage.v1.DownloadChunk
+	16, // 61: ocis.storage.v1.Storage.Put:output_type -> ocis.storage.v1.WriteResponse
+	18, // 62: ocis.storage.v1.Storage.BeginUpload:output_type -> ocis.storage.v1.BeginUploadResponse
+	16, // 63: ocis.storage.v1.Storage.CommitUpload:output_type -> ocis.storage.v1.WriteResponse
+	21, // 64: ocis.storage.v1.Storage.AbortUpload:output_type -> ocis.storage.v1.AbortUploadResponse
+	16, // 65: ocis.storage.v1.Storage.Upload:output_type -> ocis.storage.v1.WriteResponse
+	16, // 66: ocis.storage.v1.Storage.MakeDirectory:output_type -> ocis.storage.v1.WriteResponse
+	25, // 67: ocis.storage.v1.Storage.Delete:output_type -> ocis.storage.v1.DeleteResponse
+	16, // 68: ocis.storage.v1.Storage.Move:output_type -> ocis.storage.v1.WriteResponse
+	16, // 69: ocis.storage.v1.Storage.Copy:output_type -> ocis.storage.v1.WriteResponse
+	1,  // 70: ocis.storage.v1.Storage.SetProperties:output_type -> ocis.storage.v1.Entry
+	32, // 71: ocis.storage.v1.Storage.Lock:output_type -> ocis.storage.v1.LockResponse
+	32, // 72: ocis.storage.v1.Storage.RefreshLock:output_type -> ocis.storage.v1.LockResponse
+	35, // 73: ocis.storage.v1.Storage.Unlock:output_type -> ocis.storage.v1.UnlockResponse
+	38, // 74: ocis.storage.v1.Storage.ListTrash:output_type -> ocis.storage.v1.ListTrashResponse
+	16, // 75: ocis.storage.v1.Storage.RestoreTrash:output_type -> ocis.storage.v1.WriteResponse
+	41, // 76: ocis.storage.v1.Storage.PurgeTrash:output_type -> ocis.storage.v1.PurgeTrashResponse
+	56, // [56:77] is the sub-list for method output_type
+	35, // [35:56] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_storage_proto_init() }

@@ -13,22 +13,24 @@ func (x *tx) holds(at *place, c *storageapi.Conditions) error {
 	if c == nil {
 		return nil
 	}
-	if len(c.GetIfMatch())+len(c.GetIfNoneMatch()) > 0 {
-		state := conditions.State{Exists: at.found, Etag: etag(&at.last().entry)}
-		if !conditions.EtagsMatch(c.GetIfMatch(), c.GetIfNoneMatch(), state) {
-			return errCondition(at.path)
-		}
+	return x.holdsFor(*at.root(), at.path, conditions.State{Exists: at.found, Etag: etag(&at.last().entry)}, c)
+}
+
+// holdsFor is holds for what is in a state, and is or was at path.
+func (x *tx) holdsFor(root node, path paths.Path, state conditions.State, c *storageapi.Conditions) error {
+	if len(c.GetIfMatch())+len(c.GetIfNoneMatch()) > 0 && !conditions.EtagsMatch(c.GetIfMatch(), c.GetIfNoneMatch(), state) {
+		return errCondition(path)
 	}
 	var failed error
 	lists := conditions.ListsHold(c.GetIfLists(), func(path string) conditions.State {
-		state, err := x.state(*at.root(), path)
+		state, err := x.state(root, path)
 		if err != nil {
 			failed = err
 		}
 		return state
 	})
 	if failed == nil && !lists {
-		failed = errCondition(at.path)
+		failed = errCondition(path)
 	}
 	return failed
 }

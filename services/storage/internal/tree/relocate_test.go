@@ -51,8 +51,7 @@ func TestAMoveOverAFolderPutsThatIntoTheTrash(t *testing.T) {
 	s.put("/to/precious", "old")
 	_, err := s.move("/from", "/to", true)
 	s.must(err)
-	items, err := s.ListTrash(t.Context(), s.owner)
-	s.must(err)
+	items := s.trashed()
 	if len(items) != 1 || items[0].GetOriginalPath() != "/to" || s.read("/to") != "new" {
 		t.Errorf("trash %v", items)
 	}

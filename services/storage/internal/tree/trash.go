@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/conditions"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
@@ -54,22 +55,69 @@ func (x *tx) inTrash(root uint64, id string) (trashed, error) {
 	return trashed{root: root, sequence: sequence, Trashed: item}, err
 }
 
-// ListTrash lists what was deleted, newest first.
-func (t *Tree) ListTrash(ctx context.Context, owner string) ([]*storageapi.TrashItem, error) {
-	var items []*storageapi.TrashItem
+// trashPage bounds how many items one answer lists: it is one message.
+const trashPage = 1000
+
+// ListTrash lists what was deleted, newest first, a page at a time.
+func (t *Tree) ListTrash(ctx context.Context, owner string, request *storageapi.ListTrashRequest) (*storageapi.ListTrashResponse, error) {
+	response := &storageapi.ListTrashResponse{}
 	err := t.read(ctx, owner, func(x *tx, root node) error {
-		return x.trash(root.entry.ID, func(d trashed) bool {
-			items = append(items, &storageapi.TrashItem{
-				Id:           strconv.FormatUint(d.sequence, 10),
-				OriginalPath: d.Path,
-				DeletedUnix:  d.Deleted / int64(time.Second),
-				Entry:        x.describe(paths.Path(d.Path), &d.Entry, nil),
-			})
-			return true
+		if id := request.GetId(); id != "" {
+			item, err := x.inTrash(root.entry.ID, id)
+			if err == nil {
+				response.Items = append(response.Items, x.describeTrashed(item))
+			}
+			return err
+		}
+		before := uint64(math.MaxUint64)
+		if after := request.GetAfter(); after != "" {
+			var err error
+			if before, err = strconv.ParseUint(after, 10, 64); err != nil {
+				return refuse(http.StatusBadRequest, "%q is no id of something in the trash", after)
+			}
+		}
+		return x.trashBefore(root.entry.ID, before, func(d trashed) bool {
+			if response.More = len(response.Items) == trashPage; !response.More {
+				response.Items = append(response.Items, x.describeTrashed(d))
+			}
+			return !response.More
 		})
 	})
-	slices.Reverse(items)
-	return items, err
+	return response, err
+}
+
+// trashBefore calls visit for what a user has in the trash below a sequence, newest
+// first, until it returns false.
+func (x *tx) trashBefore(root, sequence uint64, visit func(trashed) bool) error {
+	prefix := binary.BigEndian.AppendUint64(nil, root)
+	cursor := x.bolt.Bucket(bucketTrash).Cursor()
+	key, value := cursor.Seek(trashKey(root, sequence))
+	if key == nil {
+		key, value = cursor.Last()
+	} else {
+		key, value = cursor.Prev()
+	}
+	for ; key != nil && bytes.HasPrefix(key, prefix); key, value = cursor.Prev() {
+		item, err := record.DecodeTrashed(value)
+		if err != nil {
+			return err
+		}
+		if !visit(trashed{root: root, sequence: binary.BigEndian.Uint64(key[8:]), Trashed: item}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// describeTrashed leaves dead properties out: they may be long, and a list has many items.
+func (x *tx) describeTrashed(d trashed) *storageapi.TrashItem {
+	d.Entry.Properties = nil
+	return &storageapi.TrashItem{
+		Id:           strconv.FormatUint(d.sequence, 10),
+		OriginalPath: d.Path,
+		DeletedUnix:  d.Deleted / int64(time.Second),
+		Entry:        x.describe(paths.Path(d.Path), &d.Entry, nil),
+	}
 }
 
 // RestoreTrash brings an item back: to where it was, or to destination. It keeps its
@@ -93,27 +141,58 @@ func (t *Tree) RestoreTrash(ctx context.Context, owner string, request *storagea
 		if err != nil {
 			return err
 		}
-		if at.found {
-			return errExists(path)
-		}
-		if err := x.mayMake(&at, nil); err != nil {
+		state := conditions.State{Exists: true, Etag: etag(&item.Entry)}
+		if err := x.holdsFor(root, path, state, request.GetConditions()); err != nil {
 			return err
 		}
-		size := int64(item.Entry.Size)
-		if err := x.fits(&root, size); err != nil {
+		if err := x.mayRestore(&at, &item, request); err != nil {
 			return err
 		}
-		if err := x.delete(x.bolt.Bucket(bucketTrash), item.key()); err != nil {
-			return err
-		}
-		if err := x.weighTrash(root, -size); err != nil {
-			return err
-		}
-		n := node{parent: at.last().entry.ID, name: path.Name(), entry: item.Entry}
-		response, err = x.finish(&at, &n, effect{grown: size, membership: true}, kindRestored)
+		response, err = x.restore(root, &at, &item)
 		return err
 	})
 	return response, err
+}
+
+// mayRestore refuses an item at a place where something may not be made or replaced.
+func (x *tx) mayRestore(at *place, item *trashed, request *storageapi.RestoreTrashRequest) error {
+	size := int64(item.Entry.Size)
+	if !at.found {
+		if err := x.mayMake(at, request.GetConditions()); err != nil {
+			return err
+		}
+		return x.fits(at.root(), size)
+	}
+	switch {
+	case at.path.IsRoot():
+		return refuse(http.StatusForbidden, "the top folder stays")
+	case !request.GetOverwrite():
+		return errExists(at.path)
+	}
+	if err := x.mayRemove(at, request.GetConditions()); err != nil {
+		return err
+	}
+	return x.fits(at.root(), size-int64(at.last().entry.Size))
+}
+
+// restore takes an item out of the trash before it replaces what is at the place, which
+// may make the trash give way to the quota.
+func (x *tx) restore(root node, at *place, item *trashed) (*storageapi.WriteResponse, error) {
+	size := int64(item.Entry.Size)
+	if err := x.delete(x.bolt.Bucket(bucketTrash), item.key()); err != nil {
+		return nil, err
+	}
+	if err := x.weighTrash(root, -size); err != nil {
+		return nil, err
+	}
+	if at.found {
+		if err := x.replace(at); err != nil {
+			return nil, err
+		}
+	}
+	above := at.ancestors()
+	n := node{parent: above[len(above)-1].entry.ID, name: at.path.Name(), entry: item.Entry}
+	return x.finish(at, &n, effect{grown: size, membership: true}, kindRestored)
 }
 
 // PurgeTrash removes an item for good, or all with an empty id.

@@ -6,13 +6,80 @@ import (
 	"time"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
 func (s *stand) trashed() []*storageapi.TrashItem {
 	s.t.Helper()
-	items, err := s.ListTrash(s.t.Context(), s.owner)
+	response, err := s.ListTrash(s.t.Context(), s.owner, &storageapi.ListTrashRequest{})
 	s.must(err)
-	return items
+	return response.GetItems()
+}
+
+func TestALargeTrashIsListedInPages(t *testing.T) {
+	s := newStand(t, Options{})
+	bob := s.as("bob")
+	bob.put("/f", "x")
+	bob.delete("/f")
+	const many = trashPage + 5
+	s.must(s.update(t.Context(), func(x *tx) error { // as many deletions, in one go
+		root, err := x.makeRoot(s.owner)
+		for i := 0; i < many && err == nil; i++ {
+			err = x.put(x.bolt.Bucket(bucketTrash), trashKey(root.entry.ID, uint64(1000+i)), (&record.Trashed{Path: "/f", Entry: record.Entry{ID: 1 << 40}}).Encode())
+		}
+		return err
+	}))
+	defer func() { s.must(s.PurgeTrash(t.Context(), s.owner, "")); s.settle() }()
+	first, err := s.ListTrash(t.Context(), s.owner, &storageapi.ListTrashRequest{})
+	s.must(err)
+	last := first.GetItems()[len(first.GetItems())-1]
+	second, err := s.ListTrash(t.Context(), s.owner, &storageapi.ListTrashRequest{After: last.GetId()})
+	s.must(err)
+	if len(first.GetItems()) != trashPage || !first.GetMore() || len(second.GetItems()) != many-trashPage || second.GetMore() {
+		t.Errorf("%d items, more: %v; %d items, more: %v", len(first.GetItems()), first.GetMore(), len(second.GetItems()), second.GetMore())
+	}
+	if got := second.GetItems()[0].GetId(); got != "1004" {
+		t.Errorf("the second page begins with %s", got)
+	}
+	_, err = s.ListTrash(t.Context(), s.owner, &storageapi.ListTrashRequest{After: "nonsense"})
+	s.wants(400, err)
+	one, err := s.ListTrash(t.Context(), s.owner, &storageapi.ListTrashRequest{Id: "1004"})
+	s.must(err)
+	if len(one.GetItems()) != 1 || one.GetItems()[0].GetId() != "1004" {
+		t.Errorf("one item: %v", one)
+	}
+	_, err = s.ListTrash(t.Context(), s.owner, &storageapi.ListTrashRequest{Id: "1"})
+	s.wants(404, err)
+}
+
+func TestRestoringReplacesOnlyWhenItMay(t *testing.T) {
+	s := newStand(t, Options{Quota: 1000})
+	was := s.put("/f", strings.Repeat("x", 600))
+	s.delete("/f")
+	s.mkdir("/d")
+	s.put("/d/inside", strings.Repeat("y", 300))
+	id := s.trashed()[0].GetId()
+	restore := func(request *storageapi.RestoreTrashRequest) error {
+		request.Id = id
+		_, err := s.RestoreTrash(t.Context(), s.owner, request)
+		return err
+	}
+	s.wants(412, restore(&storageapi.RestoreTrashRequest{Destination: "/d"}))
+	s.wants(403, restore(&storageapi.RestoreTrashRequest{Destination: "/", Overwrite: true}))
+	s.wants(412, restore(&storageapi.RestoreTrashRequest{Conditions: &storageapi.Conditions{IfMatch: []string{"other"}}}))
+	locked, err := s.Lock(t.Context(), s.owner, &storageapi.LockRequest{Path: "/d", Exclusive: true, Infinite: true})
+	s.must(err)
+	s.wants(423, restore(&storageapi.RestoreTrashRequest{Destination: "/d", Overwrite: true}))
+	s.wants(423, restore(&storageapi.RestoreTrashRequest{Destination: "/d/f"}))
+	s.must(restore(&storageapi.RestoreTrashRequest{Destination: "/d", Overwrite: true, Conditions: &storageapi.Conditions{
+		IfMatch: []string{was.GetEtag()}, LockTokens: []string{locked.GetLock().GetToken()},
+	}}))
+	if is := s.stat("/d"); is.GetId() != was.GetId() || is.GetSize() != 600 {
+		t.Errorf("restored %v, was %v", is, was)
+	}
+	if items := s.trashed(); len(items) != 1 || items[0].GetOriginalPath() != "/d" {
+		t.Errorf("what was replaced is not in the trash: %v", items)
+	}
 }
 
 func TestADeletedTreeIsRestoredAsItWas(t *testing.T) {

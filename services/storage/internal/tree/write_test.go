@@ -78,9 +78,7 @@ func TestEveryChangeChangesTheEtagsAndSizesOfAllAncestors(t *testing.T) {
 			return s.Delete(t.Context(), s.owner, &storageapi.DeleteRequest{Path: "/a/b/c/new", Conditions: &storageapi.Conditions{LockTokens: []string{token}}})
 		}, 0},
 		{"restore", func() error {
-			items, err := s.ListTrash(t.Context(), s.owner)
-			s.must(err)
-			_, err = s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: items[0].GetId()})
+			_, err := s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: s.trashed()[0].GetId()})
 			return err
 		}, 0},
 	} {
@@ -138,11 +136,9 @@ func TestUsersNeverSeeEachOthersFiles(t *testing.T) {
 	alice.must(alice.Unlock(t.Context(), alice.owner, &storageapi.UnlockRequest{Path: "/", Token: locked.GetLock().GetToken()}))
 
 	alice.delete("/secret")
-	items, err := alice.ListTrash(t.Context(), alice.owner)
-	alice.must(err)
-	theirs, err := bob.ListTrash(t.Context(), bob.owner)
-	if err != nil || len(theirs) != 0 {
-		t.Errorf("bob's trash: %v, %v", theirs, err)
+	items := alice.trashed()
+	if theirs := bob.trashed(); len(theirs) != 0 {
+		t.Errorf("bob's trash: %v", theirs)
 	}
 	_, err = bob.RestoreTrash(t.Context(), bob.owner, &storageapi.RestoreTrashRequest{Id: items[0].GetId()})
 	bob.wants(404, err)
