@@ -49,27 +49,11 @@ func (t *Tree) dropOld(ctx context.Context) error {
 	for i := 0; i < len(roots) && err == nil; i++ {
 		for more := true; more && err == nil; {
 			err = t.update(ctx, func(x *tx) (err error) {
-				more, err = x.purgeOld(roots[i], x.now-int64(t.options.Retention))
+				before := x.now - int64(t.options.Retention)
+				more, err = x.purgeWhile(roots[i], func(d *trashed) bool { return d.Deleted < before })
 				return err
 			})
 		}
 	}
 	return err
-}
-
-// purgeOld purges a batch of what was deleted before a time. more tells that there may
-// be more.
-func (x *tx) purgeOld(root node, before int64) (more bool, err error) {
-	var old []trashed
-	err = x.trash(root.entry.ID, func(d trashed) bool {
-		if d.Deleted >= before || len(old) == purgeBatch {
-			return false
-		}
-		old = append(old, d)
-		return true
-	})
-	for i := 0; i < len(old) && err == nil; i++ {
-		err = x.purgeItem(root, old[i])
-	}
-	return len(old) == purgeBatch, err
 }

@@ -195,23 +195,46 @@ func (x *tx) restore(root node, at *place, item *trashed) (*storageapi.WriteResp
 	return x.finish(at, &n, effect{grown: size, membership: true}, kindRestored)
 }
 
-// PurgeTrash removes an item for good, or all with an empty id.
+// PurgeTrash removes an item for good, or with an empty id all that there are. Many go in
+// steps, so that others get their turn.
 func (t *Tree) PurgeTrash(ctx context.Context, owner, id string) error {
-	return t.write(ctx, owner, func(x *tx, root node) error {
-		if id != "" {
+	if id != "" {
+		return t.write(ctx, owner, func(x *tx, root node) error {
 			item, err := x.inTrash(root.entry.ID, id)
 			if err != nil {
 				return err
 			}
 			return x.purgeItem(root, item)
-		}
-		var items []trashed
-		err := x.trash(root.entry.ID, func(d trashed) bool { items = append(items, d); return true })
-		for i := 0; i < len(items) && err == nil; i++ {
-			err = x.purgeItem(root, items[i])
-		}
-		return err
+		})
+	}
+	var last uint64 // what is deleted meanwhile stays
+	err := t.read(ctx, owner, func(x *tx, root node) error {
+		return x.trashBefore(root.entry.ID, math.MaxUint64, func(d trashed) bool { last = d.sequence; return false })
 	})
+	for more := true; more && err == nil; {
+		err = t.write(ctx, owner, func(x *tx, root node) (err error) {
+			more, err = x.purgeWhile(root, func(d *trashed) bool { return d.sequence <= last })
+			return err
+		})
+	}
+	return err
+}
+
+// purgeWhile purges the oldest items as long as they fit, up to a batch. more tells that
+// there may be more.
+func (x *tx) purgeWhile(root node, fits func(*trashed) bool) (more bool, err error) {
+	var old []trashed
+	err = x.trash(root.entry.ID, func(d trashed) bool {
+		if !fits(&d) || len(old) == purgeBatch {
+			return false
+		}
+		old = append(old, d)
+		return true
+	})
+	for i := 0; i < len(old) && err == nil; i++ {
+		err = x.purgeItem(root, old[i])
+	}
+	return len(old) == purgeBatch, err
 }
 
 // purgeOldest removes the oldest item for good. It returns false when there is none.
