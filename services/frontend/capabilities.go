@@ -60,6 +60,7 @@ func newCapabilities(settings Settings) capabilities {
 	c.Version.String, c.Version.Edition, c.Version.Product = apiString, "Community", productName
 	c.Capabilities.Core = coreCapabilities{PollInterval: pollInterval, WebDAVRoot: "remote.php/webdav", Status: settings.serverStatus()}
 	c.Capabilities.Checksums = checksumCapabilities{Supported: []string{"SHA1", "MD5", "ADLER32"}, Preferred: "SHA1"}
+	c.Capabilities.Files.Undelete = true
 	c.Capabilities.Files.Blacklisted = []string{}
 	c.Capabilities.DAV = davCapabilities{Reports: []string{}}
 	return c

@@ -60,6 +60,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, &davError{status: http.StatusUnauthorized, message: "log in first"})
 		return
 	}
+	if isTrash(r.URL) {
+		h.serveTrash(w, r, user)
+		return
+	}
 	root, path, err := locate(r.URL, user.Username)
 	if err != nil {
 		h.fail(w, r, err)

@@ -15,6 +15,16 @@ type resource struct {
 	*storageapi.Entry
 	request *request
 	usage   *storageapi.UsageResponse // nil: nobody asked for the quota
+	trashed *storageapi.TrashItem     // nil: it is not in the trash
+}
+
+// href is the resource's address.
+func (r *resource) href() string {
+	path := r.Path
+	if r.trashed != nil {
+		path = "/" + r.trashed.Id
+	}
+	return href(r.request.root, path, r.isFolder())
 }
 
 func (r *resource) isFolder() bool { return r.Type == storageapi.Type_TYPE_DIRECTORY }
@@ -34,6 +44,7 @@ func dav(local string) xml.Name { return xml.Name{Space: davSpace, Local: local}
 func oc(local string) xml.Name  { return xml.Name{Space: ocSpace, Local: local} }
 
 var (
+	resourceType   = dav("resourcetype")
 	quotaUsed      = dav("quota-used-bytes")
 	quotaAvailable = dav("quota-available-bytes")
 )
@@ -41,7 +52,7 @@ var (
 // live are the properties that are computed. A client cannot write them, but for those
 // that proppatch knows.
 var live = map[xml.Name]property{
-	dav("resourcetype"): func(m *multistatus, r *resource) bool {
+	resourceType: func(m *multistatus, r *resource) bool {
 		if r.isFolder() {
 			m.WriteString("<d:collection/>")
 		}
@@ -104,7 +115,13 @@ var live = map[xml.Name]property{
 	oc("tags"):               func(*multistatus, *resource) bool { return true },
 	oc("downloadURL"):        func(*multistatus, *resource) bool { return true },
 	oc("dDC"):                func(*multistatus, *resource) bool { return true },
-	oc("data-fingerprint"):   func(_ *multistatus, r *resource) bool { return r.Path == "/" },
+	trashFilename:            trashValue(func(item *storageapi.TrashItem) string { return path.Base(item.OriginalPath) }),
+	trashLocation:            trashValue(func(item *storageapi.TrashItem) string { return item.OriginalPath[1:] }),
+	trashTimestamp:           trashValue(func(item *storageapi.TrashItem) string { return strconv.FormatInt(item.DeletedUnix, 10) }),
+	trashDatetime: trashValue(func(item *storageapi.TrashItem) string {
+		return time.Unix(item.DeletedUnix, 0).UTC().Format(http.TimeFormat)
+	}),
+	oc("data-fingerprint"): func(_ *multistatus, r *resource) bool { return r.Path == "/" },
 }
 
 // permissions are what the owner may do: everything, in the letters of oCIS.

@@ -111,7 +111,7 @@ func names(parent *element) []xml.Name {
 
 // resource writes the response about one resource.
 func (m *multistatus) resource(r *resource, q wanted) {
-	m.open(href(r.request.root, r.Path, r.isFolder()))
+	m.open(r.href())
 	switch {
 	case q.names:
 		m.propertyNames(r)
