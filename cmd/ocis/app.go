@@ -65,13 +65,15 @@ func newApp() *cli.App {
 			treeCommand(), doctorCommand(), completionCommand(), versionCommand(),
 		}, serviceCommands()...),
 	}
-	for _, command := range app.Commands {
-		command.OnUsageError = onUsageError
-		for _, sub := range command.Subcommands {
-			sub.OnUsageError = onUsageError
-		}
-	}
+	explainMistakes(app.Commands)
 	return app
+}
+
+func explainMistakes(commands []*cli.Command) {
+	for _, command := range commands {
+		command.OnUsageError = onUsageError
+		explainMistakes(command.Subcommands)
+	}
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {

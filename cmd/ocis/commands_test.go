@@ -31,7 +31,7 @@ func TestEveryServiceIsHealthyFromOutside(t *testing.T) {
 func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
 	server := ocistest.Start(t)
 	server.KillHard("web") // something to tell
-	lines := []string{"list", "tree", "events", "doctor", "users list", "version", "--help"}
+	lines := []string{"list", "tree", "events", "doctor", "users list", "users groups list", "users groups --help", "version", "--help"}
 	for _, b := range family {
 		lines = append(lines, "status "+b.name, b.name+" --help")
 	}
@@ -57,7 +57,7 @@ func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
 func TestJSONIsJSON(t *testing.T) {
 	server := ocistest.Start(t)
 	for _, line := range []string{
-		"list --json", "status web --json", "tree --json", "events --json", "doctor --json", "users list --json", "version --json",
+		"list --json", "status web --json", "tree --json", "events --json", "doctor --json", "users list --json", "users groups list --json", "version --json",
 		"restart web --json", "kill web --json", "run web --json", "crash web --json",
 	} {
 		stdout, stderr, _ := server.Ocis(strings.Fields(line)...)

@@ -43,6 +43,7 @@ func accountCommands() []*cli.Command {
 		{Name: "list", Usage: "show all accounts", Flags: []cli.Flag{jsonFlag}, Action: listAccounts},
 		{Name: "passwd", Usage: "change a password; asks for the new one", ArgsUsage: "NAME", Flags: []cli.Flag{passwordFlag}, Action: changePassword},
 		{Name: "delete", Usage: "delete an account; its files stay on disk", ArgsUsage: "NAME", Action: deleteAccount},
+		groupCommand(),
 	}
 }
 

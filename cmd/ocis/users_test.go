@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -66,6 +67,61 @@ func TestAccountsAreMadeListedChangedAndDeleted(t *testing.T) {
 	refused("nobody", first, "users", "passwd", "nobody", "--password-stdin")
 	if list := must("", "users", "list"); strings.Contains(list, "alice") {
 		t.Errorf("a deleted user is listed:\n%s", list)
+	}
+}
+
+func TestGroupsAreMadeFilledEmptiedAndDeleted(t *testing.T) {
+	server := ocistest.Start(t)
+	must := func(input string, args ...string) string {
+		t.Helper()
+		stdout, stderr, code := server.OcisWith(input, append([]string{"users"}, args...)...)
+		if code != 0 {
+			t.Fatalf("ocis users %s: %d %s", strings.Join(args, " "), code, stderr)
+		}
+		return stdout
+	}
+	listed := func() string {
+		t.Helper()
+		var groups []accountGroup
+		if err := json.Unmarshal([]byte(must("", "groups", "list", "--json")), &groups); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(groups)
+	}
+	must("", "groups", "create", "staff")
+	must("", "groups", "create", "empty")
+	must("a password", "create", "alice", "--password-stdin", "--group", "staff")
+	must("", "groups", "add", "staff", "admin", "alice") // she is in it already
+	if got, want := listed(), "[{empty []} {staff [admin alice]}]"; got != want {
+		t.Errorf("groups %s, want %s", got, want)
+	}
+	if got, want := must("", "groups", "list"), "GROUP MEMBER\nempty\nstaff admin\nstaff alice\n"; got != want {
+		t.Errorf("the table is %q", got)
+	}
+	must("", "groups", "remove", "staff", "alice")
+	must("", "groups", "delete", "empty")
+	if got, want := listed(), "[{staff [admin]}]"; got != want {
+		t.Errorf("groups %s, want %s", got, want)
+	}
+	for line, test := range map[string]struct {
+		code int
+		says string
+	}{
+		"groups create staff":                    {1, "staff"},
+		"groups create /":                        {1, "group"},
+		"groups delete none":                     {1, "none"},
+		"groups add none alice":                  {1, "none"},
+		"groups add staff nobody":                {1, "nobody"},
+		"groups add staff":                       {2, "ocis users groups add staff alice"},
+		"groups create":                          {2, "one name is needed"},
+		"groups lst":                             {2, `did you mean "list"?`},
+		"groups list --no-such":                  {2, "ocis users groups list --help"},
+		"create b --group none --password-stdin": {1, "none"},
+	} {
+		_, stderr, code := server.OcisWith("a password", append([]string{"users"}, strings.Fields(line)...)...)
+		if code != test.code || !strings.Contains(stderr, test.says) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("ocis users %s: %d %s", line, code, stderr)
+		}
 	}
 }
 
