@@ -91,13 +91,11 @@ func (t *Tree) ListTrash(ctx context.Context, owner string, request *storageapi.
 func (x *tx) trashBefore(root, sequence uint64, visit func(trashed) bool) error {
 	prefix := binary.BigEndian.AppendUint64(nil, root)
 	cursor := x.bolt.Bucket(bucketTrash).Cursor()
-	key, value := cursor.Seek(trashKey(root, sequence))
-	if key == nil {
-		key, value = cursor.Last()
-	} else {
-		key, value = cursor.Prev()
+	before := cursor.Prev
+	if found, _ := cursor.Seek(trashKey(root, sequence)); found == nil {
+		before = cursor.Last
 	}
-	for ; key != nil && bytes.HasPrefix(key, prefix); key, value = cursor.Prev() {
+	for key, value := before(); key != nil && bytes.HasPrefix(key, prefix); key, value = cursor.Prev() {
 		item, err := record.DecodeTrashed(value)
 		if err != nil {
 			return err

@@ -164,6 +164,21 @@ func TestUploadsThatRunTogetherDoNotTakeTheSameRoom(t *testing.T) {
 	}
 }
 
+func TestUploadsThatDoNotSayTheirSizeShareTheRoom(t *testing.T) {
+	for _, test := range []struct{ room, reserved, others, want uint64 }{
+		{800, 0, 0, 350},   // the first: half, after an eighth is kept for who says a size
+		{800, 350, 1, 116}, // the second: a third of what is left
+		{800, 699, 9, 0},
+		{800, 700, 9, 0},
+		{100, 700, 9, 0}, // others have taken the disk meanwhile
+		{0, 0, 0, 0},
+	} {
+		if got := share(test.room, test.reserved, test.others); got != test.want {
+			t.Errorf("of %d, with %d reserved by %d others: %d, want %d", test.room, test.reserved, test.others, got, test.want)
+		}
+	}
+}
+
 func TestWhatAnUploadHasWrittenIsNotReservedTwice(t *testing.T) {
 	upload := &Upload{Limit: 1000, File: temporary(t)}
 	for _, step := range []struct {
