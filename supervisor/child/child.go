@@ -123,8 +123,13 @@ func (c *Child) shakeHands() (*plugins.Remote, error) {
 // oneLine joins the lines of go-plugin's error texts.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// identify checks that the process which answers is the one that was started.
+// identify checks that the process which answers is the one that was started, and means
+// by the calls what this program does.
 func (c *Child) identify(d plugins.Description) error {
+	if d.Protocol != plugins.ProtocolVersion {
+		return fmt.Errorf("it speaks version %d of the child contract, version %d is needed: build it with the package plugins of this runtime",
+			d.Protocol, plugins.ProtocolVersion)
+	}
 	if d.Service != c.spec.Service || d.Instance != c.spec.Instance || d.Incarnation != c.spec.Incarnation {
 		return fmt.Errorf("it says that it is %s (%s, incarnation %s), expected %s (%s, incarnation %s)",
 			d.Service, d.Instance, d.Incarnation, c.spec.Service, c.spec.Instance, c.spec.Incarnation)

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
@@ -39,6 +42,14 @@ func behave(behaviour string) {
 		os.Exit(4)
 	case "ignores SIGTERM":
 		signal.Ignore(syscall.SIGTERM)
+	case "has another contract":
+		plugin.Serve(&plugin.ServeConfig{
+			HandshakeConfig: plugins.Handshake, Plugins: plugin.PluginSet{plugins.DispenseName: foreign{}},
+			Logger: hclog.NewNullLogger(),
+		})
+		return
+	case "has another handshake":
+		plugins.Handshake.ProtocolVersion++
 	}
 	plugins.Serve(plugins.Service{
 		Declaration: plugins.Declaration{Name: "a", StopGrace: patience},
@@ -61,6 +72,18 @@ func behave(behaviour string) {
 			return nil
 		},
 	})
+}
+
+// foreign is a child of a later version: it shakes hands as ours do, and means something else.
+type foreign struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (foreign) Server(*plugin.MuxBroker) (any, error) { return foreignContract{}, nil }
+
+type foreignContract struct{}
+
+func (foreignContract) Describe(_ plugins.Empty, reply *plugins.Description) error {
+	*reply = plugins.Description{Protocol: plugins.ProtocolVersion + 1, Service: "a", Instance: "a-1", Incarnation: "x"}
+	return nil
 }
 
 type started struct {
@@ -197,6 +220,9 @@ func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
 		"says nothing":   {shortly, "timeout"},
 		"exits":          {func(*Spec) {}, ""},
 		"drains":         {func(s *Spec) { s.Service = "b" }, "it says that it is a"},
+
+		"has another contract":  {func(*Spec) {}, fmt.Sprintf("version %d is needed", plugins.ProtocolVersion)},
+		"has another handshake": {func(*Spec) {}, fmt.Sprintf("[%d]", plugins.ProtocolVersion)},
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			_, err := start(t, behaviour, test.change).awaitReady()
