@@ -83,6 +83,17 @@ func exitCode(err error, asked bool) int {
 	return ExitCrashed
 }
 
+// unreachable is called when go-plugin has ended: it could not listen, or accepts no
+// connection any more. A service that was started goes on, since the calls of a connected
+// supervisor still come; without them it is an orphan soon, and ends as one. Without a
+// service this process has failed.
+func (h *host) unreachable() {
+	h.startOnce.Do(func() {
+		h.child.log.Error("no supervisor can connect to this process")
+		h.exit(ExitCrashed)
+	})
+}
+
 // heard notes that a supervisor is there.
 func (h *host) heard() { h.orphaned.Reset(h.child.launch.OrphanGrace) }
 

@@ -40,6 +40,8 @@ func serveSupervised(s Service) {
 		Plugins:         h.pluginSet(),
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr, JSONFormat: true}),
 	})
+	h.unreachable()
+	select {} // the end of the service is the end of the process, with a code that says how
 }
 
 // exitOnce returns os.Exit behind a door that only the first comes through: draining

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		Serve(Service{Declaration: Declaration{Name: "a"}, Run: func(ctx context.Context, _ *Child) error {
 			return behave(ctx, behaviour)
 		}})
+		return // never; as a main function does, with code 0
 	}
 	os.Exit(m.Run())
 }
@@ -47,10 +48,11 @@ type foreground struct {
 	log   *strings.Builder
 }
 
-func startForeground(t *testing.T, behaviour string) foreground {
+func startForeground(t *testing.T, behaviour string, environ ...string) foreground {
 	t.Helper()
 	f := foreground{Cmd: exec.Command(os.Args[0]), t: t, log: &strings.Builder{}}
 	f.Env = append(os.Environ(), envBehaviour+"="+behaviour, "GORACE=atexit_sleep_ms=0")
+	f.Env = append(f.Env, environ...)
 	f.Stderr = f.log
 	stdout, err := f.StdoutPipe()
 	if err != nil {
