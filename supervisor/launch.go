@@ -45,6 +45,7 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 			SocketNames:  svc.sockets.Names(),
 			ControlDir:   s.controlDir(),
 			StartTimeout: handshakeTimeout,
+			OrphanGrace:  s.options.Settings.OrphanGrace,
 		}
 		if group != nil {
 			spec.Place = group.Place

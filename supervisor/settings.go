@@ -31,6 +31,8 @@ type Settings struct {
 	BackoffCap    time.Duration `yaml:"backoff_cap" env:"OCIS_BACKOFF_CAP" default:"30s" allowed:"more than 0"`
 	BackoffStable time.Duration `yaml:"backoff_stable" env:"OCIS_BACKOFF_STABLE" default:"10s" allowed:"more than 0"`
 
+	OrphanGrace time.Duration `yaml:"orphan_grace" env:"OCIS_ORPHAN_GRACE" default:"2m" allowed:"more than health_interval and health_timeout together" desc:"children whose runtime was killed serve on for so long"`
+
 	StopBound time.Duration `yaml:"stop_bound" env:"OCIS_STOP_BOUND" default:"15s" allowed:"more than 0" desc:"an ordered shutdown takes no longer"`
 
 	LogBytes config.Bytes `yaml:"log_bytes" env:"OCIS_LOG_BYTES" default:"10MiB" allowed:"at least 4KiB" desc:"size of one log file of a service"`
@@ -58,6 +60,7 @@ func (s *Settings) Validate() error {
 		{s.BackoffFirst <= 0, "backoff_first"},
 		{s.BackoffCap <= 0, "backoff_cap"},
 		{s.BackoffStable <= 0, "backoff_stable"},
+		{s.OrphanGrace <= s.HealthInterval+s.HealthTimeout, "orphan_grace"}, // or a child that is asked takes itself for an orphan
 		{s.StopBound <= 0, "stop_bound"},
 		{s.LogBytes < 4<<10, "log_bytes"},
 		{s.LogFiles < 1 || s.LogFiles > 100, "log_files"},

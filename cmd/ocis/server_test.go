@@ -113,6 +113,7 @@ func TestWrongSettingsAreOneLine(t *testing.T) {
 		"PROXY_HTTP_ADDR=nowhere":  "PROXY_HTTP_ADDR",
 		"PROXY_TLS=perhaps":        "true or false",
 		"OCIS_HEALTH_TIMEOUT=3":    "duration",
+		"OCIS_ORPHAN_GRACE=4s":     "OCIS_ORPHAN_GRACE",
 		"OCIS_RUN_SERVICES=storge": `did you mean "storage"?`,
 		"OCIS_LOG_LEVEL=loud":      "error, warn, info, debug, trace",
 		"STORAGE_QUOTA=a lot":      "STORAGE_QUOTA",

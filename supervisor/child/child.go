@@ -39,13 +39,14 @@ type Spec struct {
 	ControlDir  string // where the child's control socket goes; the path must be short
 
 	StartTimeout time.Duration // from exec to handshake
+	OrphanGrace  time.Duration // the child serves on for so long without a call; 0: plugins.DefaultOrphanGrace
 
 	// Place chooses where the process is born; see process.Spec. It may be nil.
 	Place func(attributes *syscall.SysProcAttr, fork func() error) error
 }
 
 func (s Spec) environ() []string {
-	launch := plugins.Launch{Instance: s.Instance, Incarnation: s.Incarnation, SocketNames: s.SocketNames}
+	launch := plugins.Launch{Instance: s.Instance, Incarnation: s.Incarnation, OrphanGrace: s.OrphanGrace, SocketNames: s.SocketNames}
 	return append(append([]string(nil), s.Environ...), launch.Environ()...)
 }
 
