@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -131,6 +132,26 @@ func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {
 	if len(nodeIDs(directory, "web")) != 1 || directory.Service("users") != nil {
 		t.Errorf("the snapshot gives %v", directory.Services())
 	}
+}
+
+func TestAChangeCountsAlsoAfterTheClockWasSetBack(t *testing.T) {
+	runDir := t.TempDir()
+	announcer, directory := NewAnnouncer("alpha", runDir, quiet()), NewDirectory()
+	enter := func(t *testing.T, a *Announcer, instance string) {
+		t.Helper()
+		a.Enter(instance, []plugins.Registration{node("web", instance)})
+		if err := directory.Seed(runDir); err != nil {
+			t.Fatal(err)
+		}
+		if ids := nodeIDs(directory, "web"); len(ids) == 0 || ids[len(ids)-1] != instance {
+			t.Errorf("after %s the nodes are %v", instance, ids)
+		}
+	}
+	enter(t, announcer, "web-1")
+	synctest.Test(t, func(t *testing.T) { // in here it is the year 2000
+		enter(t, announcer, "web-2")
+		enter(t, NewAnnouncer("alpha", runDir, quiet()), "web-3") // a new runtime
+	})
 }
 
 func TestSeedTellsAMissingSnapshotFromABrokenOne(t *testing.T) {

@@ -3,10 +3,10 @@ package registry
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/sirupsen/logrus"
@@ -43,7 +43,7 @@ func NewAnnouncer(writer, runDir string, log *logrus.Entry) *Announcer {
 		log:     log,
 		removed: make(chan struct{}, 1),
 		nodes:   make(map[string][]plugins.Registration),
-		doc:     Document{Writer: writer},
+		doc:     Document{Writer: writer, Epoch: rand.Text()},
 	}
 }
 
@@ -126,7 +126,7 @@ func (a *Announcer) Reset() {
 // update makes the next document of what is known. The caller holds the lock.
 func (a *Announcer) update() {
 	a.stale = false
-	a.doc.Updated = time.Now().UTC()
+	a.doc.Sequence++
 	a.doc.Nodes = a.doc.Nodes[:0:0]
 	for _, nodes := range a.nodes {
 		a.doc.Nodes = append(a.doc.Nodes, nodes...)

@@ -75,7 +75,7 @@ func (d *Directory) Changed() <-chan struct{} {
 func (d *Directory) Apply(document Document) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if known, ok := d.documents[document.Writer]; ok && !document.Updated.After(known.Updated) {
+	if known, ok := d.documents[document.Writer]; ok && !document.replaces(known) {
 		return
 	}
 	d.documents[document.Writer] = document

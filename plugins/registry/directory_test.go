@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 )
-
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func node(service, id string) plugins.Registration {
 	return plugins.Registration{Service: service, NodeID: id, Address: "unix:/run/" + id + ".sock"}
@@ -27,8 +24,8 @@ func nodeIDs(d *Directory, service string) []string {
 
 func TestDirectoryListsTheNodesOfAllWriters(t *testing.T) {
 	d := NewDirectory()
-	d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("web", "web-1"), node("users", "users-1")}})
-	d.Apply(Document{Writer: "beta", Updated: noon, Nodes: []plugins.Registration{node("web", "web-2")}})
+	d.Apply(Document{Writer: "alpha", Sequence: 1, Nodes: []plugins.Registration{node("web", "web-1"), node("users", "users-1")}})
+	d.Apply(Document{Writer: "beta", Sequence: 1, Nodes: []plugins.Registration{node("web", "web-2")}})
 
 	if ids := nodeIDs(d, "web"); len(ids) != 2 || ids[0] != "web-1" || ids[1] != "web-2" {
 		t.Errorf("web has nodes %v, want web-1 and web-2", ids)
@@ -40,17 +37,19 @@ func TestDirectoryListsTheNodesOfAllWriters(t *testing.T) {
 
 func TestDirectoryKeepsTheNewerDocumentOfAWriter(t *testing.T) {
 	for name, test := range map[string]struct {
-		second time.Time
-		want   int
+		epoch    string
+		sequence uint64
+		want     int
 	}{
-		"a newer one replaces":      {noon.Add(time.Second), 0},
-		"an older one is ignored":   {noon.Add(-time.Second), 1},
-		"the same again is ignored": {noon, 1},
+		"a later one replaces":              {"first", 8, 0},
+		"an earlier one is ignored":         {"first", 6, 1},
+		"the same again is ignored":         {"first", 7, 1},
+		"the first of its successor counts": {"second", 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := NewDirectory()
-			d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("web", "web-1")}})
-			d.Apply(Document{Writer: "alpha", Updated: test.second})
+			d.Apply(Document{Writer: "alpha", Epoch: "first", Sequence: 7, Nodes: []plugins.Registration{node("web", "web-1")}})
+			d.Apply(Document{Writer: "alpha", Epoch: test.epoch, Sequence: test.sequence})
 			if got := len(nodeIDs(d, "web")); got != test.want {
 				t.Errorf("%d nodes, want %d", got, test.want)
 			}
@@ -66,9 +65,9 @@ func TestWaitReturnsWhenTheServiceAppears(t *testing.T) {
 		_, err := d.Wait(t.Context(), "web")
 		found <- err
 	}()
-	d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("users", "users-1")}})
+	d.Apply(Document{Writer: "alpha", Sequence: 1, Nodes: []plugins.Registration{node("users", "users-1")}})
 	<-waiting
-	d.Apply(Document{Writer: "alpha", Updated: noon.Add(1), Nodes: []plugins.Registration{node("web", "web-1")}})
+	d.Apply(Document{Writer: "alpha", Sequence: 2, Nodes: []plugins.Registration{node("web", "web-1")}})
 	if err := <-found; err != nil {
 		t.Error(err)
 	}
@@ -84,7 +83,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 
 func TestSelectorTakesTurnsAndSeesChangesAtOnce(t *testing.T) {
 	d := NewDirectory()
-	d.Apply(Document{Writer: "alpha", Updated: noon, Nodes: []plugins.Registration{node("web", "web-1"), node("web", "web-2")}})
+	d.Apply(Document{Writer: "alpha", Sequence: 1, Nodes: []plugins.Registration{node("web", "web-1"), node("web", "web-2")}})
 	next, err := NewSelector(d).Select("web")
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +100,7 @@ func TestSelectorTakesTurnsAndSeesChangesAtOnce(t *testing.T) {
 		t.Errorf("picked %v, want five of each", seen)
 	}
 
-	d.Apply(Document{Writer: "alpha", Updated: noon.Add(1), Nodes: []plugins.Registration{node("web", "web-2")}})
+	d.Apply(Document{Writer: "alpha", Sequence: 2, Nodes: []plugins.Registration{node("web", "web-2")}})
 	for range 4 {
 		if picked, err := next(); err != nil || picked.Id != "web-2" {
 			t.Fatalf("picked %v (%v) although only web-2 is left", picked, err)

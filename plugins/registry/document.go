@@ -6,16 +6,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 )
 
 // Document is everything that one writer has to announce.
 type Document struct {
-	Writer  string                 `json:"writer"`  // unique: a machine's name, or an instance started by hand
-	Updated time.Time              `json:"updated"` // the newer document wins
-	Nodes   []plugins.Registration `json:"nodes"`
+	Writer   string                 `json:"writer"`   // unique: a machine's name, or an instance started by hand
+	Epoch    string                 `json:"epoch"`    // unique: a writer that starts anew begins another one
+	Sequence uint64                 `json:"sequence"` // grows with each change in an epoch
+	Nodes    []plugins.Registration `json:"nodes"`
+}
+
+// replaces tells whether d is to be taken in place of what is known of its writer. No
+// clock is asked, since clocks are set back. Within an epoch the later change counts. Of
+// two epochs the one that is heard later counts: a writer starts when its predecessor is
+// gone, so what it says comes after all that was said before.
+func (d Document) replaces(known Document) bool {
+	return d.Epoch != known.Epoch || d.Sequence > known.Sequence
 }
 
 func decodeDocument(data []byte) (Document, error) {

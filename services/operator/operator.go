@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"go-micro.dev/v4/client"
 
@@ -51,7 +50,7 @@ func Users(src *config.Source) usersapi.UsersService {
 // local returns a go-micro client that knows one service: the one on this machine.
 func local(src *config.Source, service string) client.Client {
 	directory := registry.NewDirectory()
-	directory.Apply(registry.Document{Writer: "local", Updated: time.Now(), Nodes: []plugins.Registration{{
+	directory.Apply(registry.Document{Writer: "local", Nodes: []plugins.Registration{{
 		Service: service, NodeID: service, Address: "unix:" + src.Paths.Socket(service, ""),
 	}}})
 	return microservice.NewClient(directory, microservice.FailFast())

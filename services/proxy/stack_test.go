@@ -119,7 +119,7 @@ func (s *stack) announce(service, address string) {
 	defer s.mu.Unlock()
 	s.age++
 	s.nodes = append(s.nodes, plugins.Registration{Service: service, NodeID: service + "-1", Address: address})
-	s.directory.Apply(registry.Document{Writer: "test", Updated: time.Unix(int64(s.age), 0), Nodes: s.nodes})
+	s.directory.Apply(registry.Document{Writer: "test", Sequence: uint64(s.age), Nodes: s.nodes})
 }
 
 // listen binds a service's socket.
