@@ -19,11 +19,11 @@ import (
 
 // Limits bound the log of one service.
 type Limits struct {
-	Bytes int64 // of one file
+	Bytes int64 // of one file; it is looked at now and then, so up to twice as much is kept
 	Files int   // older files that are kept as NAME.1, NAME.2, …
 }
 
-// DefaultLimits keep at most 40 MiB of each service.
+// DefaultLimits keep about 40 MiB of each service.
 var DefaultLimits = Limits{Bytes: 10 << 20, Files: 3}
 
 // Open opens a service's log for a child to append to, and makes it where there is none.
@@ -39,8 +39,11 @@ func Open(path string) (*os.File, error) {
 }
 
 // Bound moves the content of a log that has become too large to NAME.1 and empties the
-// file. The file stays the same one, because children write to it.
+// file. The file stays the same one, because children write to it. Readers notice.
 func Bound(path string, limits Limits) error {
+	parts := partsOf(path)
+	parts.mu.Lock()
+	defer parts.mu.Unlock()
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() <= limits.Bytes {
 		return nil
@@ -54,39 +57,41 @@ func Bound(path string, limits Limits) error {
 			return fmt.Errorf("bound the log: %w", err)
 		}
 	}
-	copyErr := copyTail(path, older(path, 1), limits.Bytes)
+	dropped, copyErr := copyTail(path, older(path, 1), limits.Bytes)
 	// Also when there was no room for the copy: a bounded log is the first duty.
 	if err := os.Truncate(path, 0); err != nil {
 		return fmt.Errorf("bound the log: %w", err)
 	}
+	parts.cut(dropped, limits.Files)
 	return copyErr
 }
 
 func older(path string, n int) string { return fmt.Sprintf("%s.%d", path, n) }
 
-// copyTail copies the last bytes of a file, so that a child which wrote a gigabyte
-// since the last look does not fill the disk twice.
-func copyTail(from, to string, most int64) error {
+// copyTail copies a file, or when it has more than twice the bytes that are wanted, the
+// last of them, so that a child which wrote a gigabyte since the last look does not fill
+// the disk twice. It returns how many bytes before those it left out.
+func copyTail(from, to string, wanted int64) (dropped int64, err error) {
 	source, err := os.Open(from)
 	if err != nil {
-		return fmt.Errorf("copy the log: %w", err)
+		return 0, fmt.Errorf("copy the log: %w", err)
 	}
 	defer source.Close()
-	if info, err := source.Stat(); err == nil && info.Size() > most {
-		if _, err := source.Seek(info.Size()-most, io.SeekStart); err != nil {
-			return fmt.Errorf("copy the log: %w", err)
-		}
+	info, err := source.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("copy the log: %w", err)
+	}
+	if info.Size() > 2*wanted {
+		dropped = info.Size() - wanted
 	}
 	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("copy the log: %w", err)
+		return 0, fmt.Errorf("copy the log: %w", err)
 	}
-	_, err = io.CopyN(target, source, most)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
+	// Also what came since Stat, but no end of it.
+	_, err = io.Copy(target, io.NewSectionReader(source, dropped, 2*wanted))
 	if err = errors.Join(err, target.Close()); err != nil {
-		return errors.Join(fmt.Errorf("copy the log: %w", err), os.Remove(to))
+		return 0, errors.Join(fmt.Errorf("copy the log: %w", err), os.Remove(to))
 	}
-	return nil
+	return dropped, nil
 }

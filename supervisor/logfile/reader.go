@@ -1,15 +1,10 @@
 package logfile
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,33 +20,20 @@ type Query struct {
 	Follow bool      // go on with what comes
 }
 
-// Reader reads the logs of several services as one.
+// Reader reads the logs of several services as one, the older files included. What it
+// keeps in memory does not grow with the logs.
 type Reader struct {
-	tails map[string]*tail // by path
+	tails []*tail // by path
 	query Query
 }
 
-// tail is how far one file was read.
-type tail struct {
-	service string
-	path    string
-	offset  int64
-	partial []byte // the beginning of a line whose end was not written yet
-}
-
-// line is a line with the moment that it was written, as far as it says.
-type line struct {
-	service string
-	text    string
-	at      time.Time
-}
-
-// NewReader returns a reader of these files, given by service.
+// NewReader returns a reader of these logs, given by service.
 func NewReader(paths map[string]string, query Query) *Reader {
-	r := &Reader{tails: make(map[string]*tail, len(paths)), query: query}
+	r := &Reader{query: query}
 	for service, path := range paths {
-		r.tails[path] = &tail{service: service, path: path}
+		r.tails = append(r.tails, &tail{service: service, parts: partsOf(path)})
 	}
+	slices.SortFunc(r.tails, func(a, b *tail) int { return cmp.Compare(a.parts.path, b.parts.path) })
 	return r
 }
 
@@ -69,14 +51,22 @@ func (r *Reader) Read(ctx context.Context, yield func(service, line string) erro
 	if err := r.readPast(yield); err != nil || !r.query.Follow {
 		return err
 	}
+	for _, t := range r.tails { // what came meanwhile
+		if err := t.follow(yield); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case event, ok := <-watcher.Events:
 			if !ok {
 				return nil
 			}
-			if t, ours := r.tails[event.Name]; ours {
-				if err := each(t.read, yield); err != nil {
+			for _, t := range r.tails {
+				if t.parts.path != event.Name {
+					continue
+				}
+				if err := t.follow(yield); err != nil {
 					return err
 				}
 			}
@@ -98,8 +88,8 @@ func (r *Reader) watch() (*fsnotify.Watcher, error) {
 		return nil, fmt.Errorf("follow the logs: %w", err)
 	}
 	folders := map[string]bool{}
-	for path := range r.tails {
-		folders[filepath.Dir(path)] = true
+	for _, t := range r.tails {
+		folders[filepath.Dir(t.parts.path)] = true
 	}
 	for folder := range folders {
 		if err := errors.Join(os.MkdirAll(folder, 0o700), watcher.Add(folder)); err != nil {
@@ -110,86 +100,62 @@ func (r *Reader) watch() (*fsnotify.Watcher, error) {
 	return watcher, nil
 }
 
-// readPast yields what is in the files now, in the order in which it was written.
-func (r *Reader) readPast(yield func(service, line string) error) error {
-	var all []line
-	for _, path := range slices.Sorted(maps.Keys(r.tails)) {
-		lines, err := r.tails[path].read()
-		if err != nil {
+// follow yields the lines that were written since the last read.
+func (t *tail) follow(yield func(service, line string) error) error {
+	for {
+		l, ok, err := t.next(position{})
+		if err != nil || !ok {
 			return err
 		}
-		stamp(lines)
-		lines = slices.DeleteFunc(lines, func(l line) bool { return l.at.Before(r.query.Since) })
-		if r.query.Lines > 0 {
-			lines = lines[max(0, len(lines)-r.query.Lines):]
-		}
-		all = append(all, lines...)
-	}
-	slices.SortStableFunc(all, func(a, b line) int { return a.at.Compare(b.at) })
-	for _, l := range all {
 		if err := yield(l.service, l.text); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-func each(read func() ([]line, error), yield func(service, line string) error) error {
-	lines, err := read()
-	if err != nil {
+// readPast yields what is in the logs now, in the order in which it was written.
+func (r *Reader) readPast(yield func(service, line string) error) error {
+	heads := make([]*line, len(r.tails)) // the next line of each log; nil: there is none
+	ends := make([]position, len(r.tails))
+	advance := func(n int) error {
+		l, ok, err := r.tails[n].next(ends[n])
+		heads[n] = nil
+		if ok {
+			heads[n] = &l
+		}
 		return err
 	}
-	for _, l := range lines {
-		if err := yield(l.service, l.text); err != nil {
+	for n, t := range r.tails {
+		var err error
+		ends[n] = t.parts.end()
+		if t.at, t.moment, err = t.parts.start(r.query, ends[n]); err != nil {
+			return err
+		}
+		if err := advance(n); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// read returns the complete lines that were written since the last read.
-func (t *tail) read() ([]line, error) {
-	file, err := os.Open(t.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the log: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read the log: %w", err)
-	}
-	if info.Size() < t.offset { // it was cut
-		t.offset, t.partial = 0, nil
-	}
-	reader := bufio.NewReader(io.NewSectionReader(file, t.offset, info.Size()-t.offset))
-	var lines []line
 	for {
-		text, err := reader.ReadBytes('\n')
-		t.offset += int64(len(text))
-		text = append(t.partial, text...)
-		if err != nil {
-			t.partial = text
-			return lines, nil
+		n := earliest(heads)
+		if n < 0 {
+			return nil
 		}
-		t.partial = nil
-		lines = append(lines, line{service: t.service, text: string(bytes.TrimRight(text, "\r\n"))})
+		if err := yield(heads[n].service, heads[n].text); err != nil {
+			return err
+		}
+		if err := advance(n); err != nil {
+			return err
+		}
 	}
 }
 
-// stamp reads the time of each JSON line; other lines, such as those of a panic,
-// belong to the moment of the line before.
-func stamp(lines []line) {
-	var last time.Time
-	for i := range lines {
-		var written struct {
-			Time time.Time `json:"time"`
+// earliest returns which line was written first; -1: there is none.
+func earliest(lines []*line) int {
+	first := -1
+	for n, l := range lines {
+		if l != nil && (first < 0 || l.at.Before(lines[first].at)) {
+			first = n
 		}
-		if json.Unmarshal([]byte(lines[i].text), &written) == nil && !written.Time.IsZero() {
-			last = written.Time
-		}
-		lines[i].at = last
 	}
+	return first
 }
