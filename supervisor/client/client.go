@@ -25,13 +25,14 @@ const dialTimeout = 3 * time.Second
 
 // Client talks to a runtime. It is safe for concurrent use.
 type Client struct {
-	socket string
-	http   *http.Client
+	socket   string
+	http     *http.Client
+	patience time.Duration // answerTimeout, less in tests
 }
 
 // New returns a client of the runtime that works on a run directory.
 func New(runDir string) *Client {
-	c := &Client{socket: filepath.Join(runDir, SocketName)}
+	c := &Client{socket: filepath.Join(runDir, SocketName), patience: answerTimeout}
 	c.http = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			dialer := net.Dialer{Timeout: dialTimeout}
@@ -131,10 +132,14 @@ func servicePath(service, action string) string {
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
+	ctx, _, cancel := c.within(ctx)
+	defer cancel()
 	return c.call(ctx, http.MethodGet, path, nil, into)
 }
 
 func (c *Client) act(ctx context.Context, service, action string, body any) (Service, error) {
+	ctx, cancel := c.whileAlive(ctx)
+	defer cancel()
 	var status Service
 	err := c.call(ctx, http.MethodPost, servicePath(service, action), body, &status)
 	return status, err
@@ -147,7 +152,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	}
 	defer response.Body.Close()
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("the runtime's answer cannot be read: %w", err)
+		return unlessHung(ctx, fmt.Errorf("the runtime's answer cannot be read: %w", err))
 	}
 	return nil
 }
@@ -171,7 +176,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, &NoRuntimeError{Socket: c.socket}
 	case err != nil:
-		return nil, fmt.Errorf("talk to the runtime: %w", err)
+		return nil, unlessHung(ctx, fmt.Errorf("talk to the runtime: %w", err))
 	case response.StatusCode/100 == 2:
 		return response, nil
 	}
@@ -184,10 +189,13 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 }
 
 func stream[T any](ctx context.Context, c *Client, path string, yield func(T) error) error {
+	ctx, started, cancel := c.within(ctx)
+	defer cancel()
 	response, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}
+	started() // what comes may take its time
 	defer response.Body.Close()
 	decoder := json.NewDecoder(response.Body)
 	for {
