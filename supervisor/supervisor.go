@@ -64,6 +64,7 @@ type Supervisor struct {
 	slots    chan struct{} // of children that are being started
 	serving  chan struct{} // closed when commands are taken
 	ready    chan struct{} // closed when the whole run set was ready
+	stopping chan struct{} // closed when the ordered stop begins
 	failed   chan error    // has room for one: the failure of an essential service
 	abort    context.CancelFunc
 	aborted  context.Context
@@ -99,7 +100,7 @@ func New(options Options) (*Supervisor, error) {
 		options: options, log: logrus.NewEntry(options.Log), graph: g,
 		services: make(map[string]*service, len(declarations)), history: history.New(),
 		slots:   make(chan struct{}, startsAtOnce),
-		serving: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1),
+		serving: make(chan struct{}), ready: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1),
 	}
 	s.aborted, s.abort = context.WithCancel(context.Background())
 	for name, declaration := range declarations {
@@ -191,6 +192,7 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 		s.log.WithError(failure).Error("shutting down")
 	case <-s.aborted.Done():
 	}
+	close(s.stopping)
 	s.note("stopping")
 	s.stopInOrder()
 	s.abort()

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
@@ -112,7 +111,7 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 	defer helpers.Wait()
 	ended := make(chan struct{})
 	defer close(ended)
-	helpers.Go(func() { notifySystemd(sup, ended) })
+	helpers.Go(func() { notifySystemd(sup, log, ended) })
 	return sup.Serve(ctx, func() (func(), error) {
 		closeMetrics, err := serveMetrics(options.Settings.MetricsAddr, collector, log)
 		if err != nil {
@@ -196,27 +195,6 @@ func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Conte
 		close(signals)
 		cancel()
 		waiting.Wait()
-	}
-}
-
-// notifySystemd tells systemd when everything is ready, when it stops, and while the
-// supervisor answers (sd_notify(3)). Without NOTIFY_SOCKET it does nothing.
-func notifySystemd(sup *supervisor.Supervisor, ended <-chan struct{}) {
-	watchdog := watchdogTicker()
-	defer watchdog.Stop()
-	ready := sup.Ready()
-	for {
-		select {
-		case <-ready:
-			ready = nil
-			_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // nobody may listen
-		case <-watchdog.C:
-			sup.List() // takes the locks of every instance: a supervisor that hangs feeds no watchdog
-			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
-		case <-ended:
-			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
-			return
-		}
 	}
 }
 

@@ -114,6 +114,7 @@ const (
 	restartIt
 	crashIt
 	abortIt
+	pingIt
 )
 
 // New returns an instance that does nothing before Serve.
@@ -258,4 +259,11 @@ func (i *Instance) await(ctx context.Context, finished func(Snapshot) (bool, err
 			return fmt.Errorf("%s is still %s: %w", snapshot.Name, snapshot.Status, context.Cause(ctx))
 		}
 	}
+}
+
+// Ping returns nil when the goroutine that keeps the instance takes commands. It changes
+// nothing, and says nothing of the child.
+func (i *Instance) Ping(ctx context.Context) error {
+	_, err := i.send(ctx, command{kind: pingIt})
+	return err
 }
