@@ -23,6 +23,17 @@ func (s *Supervisor) List() []client.Instance {
 	return instances
 }
 
+// Wanted returns the declarations of the run set.
+func (s *Supervisor) Wanted() []plugins.Declaration {
+	var wanted []plugins.Declaration
+	for _, name := range s.graph.Names() {
+		if svc := s.services[name]; svc.wanted {
+			wanted = append(wanted, svc.declaration)
+		}
+	}
+	return wanted
+}
+
 // Status returns one service in full, or what of it concerns one instance.
 func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, error) {
 	svc, instances, err := s.targets(ctx, name)

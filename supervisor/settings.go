@@ -110,13 +110,19 @@ func (s *Settings) apply(declarations []plugins.Declaration) (map[string]plugins
 		for _, name := range list.names {
 			d, ok := byName[name]
 			if !ok {
-				return nil, fmt.Errorf("%s.%s: %w", Section, list.key, unknownService(name, names))
+				return nil, invalid(list.key, unknownService(name, names))
 			}
 			list.change(&d)
 			byName[name] = d
 		}
 	}
 	return byName, nil
+}
+
+// invalid is about a setting that only the declarations show to be wrong.
+// config.Source.Explain says where it stands.
+func invalid(key string, problem error) error {
+	return fmt.Errorf("%s.%w", Section, &config.Invalid{Key: key, Problem: problem.Error()})
 }
 
 // runSet returns which services are to run from the beginning.
@@ -127,7 +133,7 @@ func (s *Settings) runSet(known []string) (map[string]bool, error) {
 	}{{"services", s.Services}, {"exclude_services", s.Exclude}, {"add_services", s.Add}} {
 		for _, name := range list.names {
 			if !slices.Contains(known, name) {
-				return nil, fmt.Errorf("%s.%s: %w", Section, list.key, unknownService(name, known))
+				return nil, invalid(list.key, unknownService(name, known))
 			}
 		}
 	}
@@ -151,14 +157,14 @@ func (s *Settings) replicas(declarations map[string]plugins.Declaration) (map[st
 	for _, text := range s.Replicas {
 		name, number, err := ParseReplicas(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s.replicas: %w", Section, err)
+			return nil, invalid("replicas", err)
 		}
 		declaration, ok := declarations[name]
 		if !ok {
-			return nil, fmt.Errorf("%s.replicas: %w", Section, unknownService(name, slices.Sorted(maps.Keys(declarations))))
+			return nil, invalid("replicas", unknownService(name, slices.Sorted(maps.Keys(declarations))))
 		}
 		if err := checkReplicas(declaration, number); err != nil {
-			return nil, fmt.Errorf("%s.replicas: %w", Section, err)
+			return nil, invalid("replicas", err)
 		}
 		replicas[name] = number
 	}

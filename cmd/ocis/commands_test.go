@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +107,34 @@ func TestTheRowsOfTheListAreAContract(t *testing.T) {
 		if exit["signal"] != "SIGKILL" || exit["code"] != -1.0 || row["restarts"] != 1.0 {
 			t.Errorf("after a kill: %+v", row)
 		}
+	}
+}
+
+func TestDoctorFindsWhatWouldStopTheFirstStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for setting, want := range map[string]string{
+		"OCIS_STOP_BOUND=abc":                        "OCIS_STOP_BOUND",
+		"OCIS_RUN_SERVICES=nosuch":                   "OCIS_RUN_SERVICES",
+		"OCIS_LOG_LEVEL=loud":                        "OCIS_LOG_LEVEL",
+		"PROXY_TLS=perhaps":                          "PROXY_TLS",
+		"OCIS_METRICS_ADDR=" + taken.Addr().String(): "in use by process " + strconv.Itoa(os.Getpid()),
+		"PROXY_HTTP_ADDR=" + taken.Addr().String():   "in use by process " + strconv.Itoa(os.Getpid()),
+	} {
+		site := ocistest.NewSite(t, setting)
+		if stdout, stderr, code := site.Ocis("doctor"); code != 1 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: %d %s%s", setting, code, stdout, stderr)
+		}
+		if left, err := os.ReadDir(site.Base); err != nil || len(left) > 0 {
+			t.Errorf("it has made %v, %v", left, err)
+		}
+	}
+	site := ocistest.NewSite(t, "OCIS_EXCLUDE_RUN_SERVICES=proxy", "PROXY_HTTP_ADDR="+taken.Addr().String())
+	if stdout, stderr, code := site.Ocis("doctor"); code != 0 {
+		t.Errorf("a service that does not run needs no port: %d %s%s", code, stdout, stderr)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/doctor"
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
-	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 )
 
@@ -22,7 +21,7 @@ func doctorCommand() *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			findings := doctor.Examine(declarations)
+			findings := doctor.Examine(wouldStart)
 			if c.Bool(jsonFlag.Name) {
 				if err := print.JSON(c.App.Writer, findings); err != nil {
 					return err
@@ -40,24 +39,32 @@ func doctorCommand() *cli.Command {
 	}
 }
 
-// declarations builds every service, as a start would.
-func declarations() (*config.Source, []plugins.Declaration, error) {
-	src, err := config.Open()
+// wouldStart plans a start, with a new ocis.yaml in mind when there is none.
+func wouldStart() (doctor.Plan, error) {
+	text, _, err := newConfig()
 	if err != nil {
-		return nil, nil, err
+		return doctor.Plan{}, err
 	}
-	if err := src.CheckSections(sections()...); err != nil {
-		return nil, nil, err
+	src, err := config.OpenOr(text)
+	if err != nil {
+		return doctor.Plan{}, err
 	}
-	list := make([]plugins.Declaration, 0, len(family))
-	for _, b := range family {
-		service, err := b.build(src)
-		if err != nil {
-			return nil, nil, err
+	p, err := planStart(src)
+	if err != nil {
+		return doctor.Plan{}, err
+	}
+	planned := doctor.Plan{Source: src, Services: p.supervisor.Wanted()}
+	for _, declaration := range planned.Services {
+		for _, socket := range declaration.Sockets {
+			if socket.Network == "tcp" {
+				planned.Addresses = append(planned.Addresses, doctor.Address{Of: declaration.Name, Where: socket.Address})
+			}
 		}
-		list = append(list, service.Declaration)
 	}
-	return src, list, nil
+	if p.metricsAddr != "" {
+		planned.Addresses = append(planned.Addresses, doctor.Address{Of: "metrics", Where: p.metricsAddr})
+	}
+	return planned, nil
 }
 
 func printFindings(c *cli.Context, findings []doctor.Finding) {

@@ -88,12 +88,12 @@ const configHeader = `# Settings of ocis. This file holds secrets: keep its mode
 # Environment variables win over what stands here; docs/operations.md lists all settings.
 `
 
-func writeConfig(paths config.Paths) (*firstStart, error) {
+// newConfig makes the content of a new ocis.yaml; made names no file yet.
+func newConfig() (text []byte, made *firstStart, err error) {
 	var content generated
-	var err error
 	content.Token.SigningKey, content.Token.VerifyingKey, err = operator.Keys()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	content.NATS.User, content.NATS.Password = "ocis", rand.Text()
 	content.Users.AdminPassword = os.Getenv("IDM_ADMIN_PASSWORD")
@@ -103,10 +103,19 @@ func writeConfig(paths config.Paths) (*firstStart, error) {
 	}
 	body, err := yaml.Marshal(content)
 	if err != nil {
-		return nil, fmt.Errorf("make the configuration: %w", err)
+		return nil, nil, fmt.Errorf("make the configuration: %w", err)
 	}
-	if err := config.Create(paths, append([]byte(configHeader), body...)); err != nil {
+	return append([]byte(configHeader), body...), &firstStart{password: content.Users.AdminPassword, given: given}, nil
+}
+
+func writeConfig(paths config.Paths) (*firstStart, error) {
+	text, made, err := newConfig()
+	if err == nil {
+		err = config.Create(paths, text)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return &firstStart{password: content.Users.AdminPassword, given: given, file: paths.File()}, nil
+	made.file = paths.File()
+	return made, nil
 }

@@ -17,9 +17,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/bus"
 	"github.com/owncloud/ocis-runtime/plugins/config"
-	"github.com/owncloud/ocis-runtime/plugins/logging"
 	"github.com/owncloud/ocis-runtime/plugins/registry"
-	"github.com/owncloud/ocis-runtime/services/proxy"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/broadcast"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
@@ -51,60 +49,31 @@ func server(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	src, services, err := declarations()
+	src, err := config.Open()
 	if err != nil {
 		return err
 	}
-	log, err := logging.New(src, os.Stderr)
-	if err != nil {
-		return err
-	}
-	options, err := supervisorOptions(src, log, services)
-	if err != nil {
-		return err
-	}
-	way, err := proxy.ReadSettings(src)
+	p, err := planStart(src)
 	if err != nil {
 		return err
 	}
 	greeted := false
 	greetOnce := func() {
 		greeted = true
-		greet(c.App.Writer, way.URL(), made)
+		greet(c.App.Writer, p.url, made)
 	}
-	err = supervise(src, log, options, greetOnce)
+	err = supervise(src, p, greetOnce)
 	if made != nil && !greeted { // the password is shown at the first start, also when that fails
 		greetOnce()
 	}
 	return err
 }
 
-func supervisorOptions(src *config.Source, log *logrus.Logger, services []plugins.Declaration) (supervisor.Options, error) {
-	options := supervisor.Options{Paths: src.Paths, Log: log, Environ: os.Environ(), Declarations: services}
-	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
-		return options, err
-	}
-	var err error
-	if options.Executable, err = os.Executable(); err != nil {
-		return options, fmt.Errorf("find the program's own file: %w", err)
-	}
-	if options.Node, err = os.Hostname(); err != nil {
-		return options, fmt.Errorf("find the machine's name: %w", err)
-	}
-	return options, nil
-}
-
 // supervise runs the supervisor with its control API until a signal ends it. It calls
 // greet when nothing stands in the way of the start any more.
-func supervise(src *config.Source, log *logrus.Logger, options supervisor.Options, greet func()) error {
-	announcer := registry.NewAnnouncer(options.Node, src.Paths.Run, log.WithField("component", "registry"))
-	options.Registrar = announcer
-	options.Recorder = metrics.NewRecorder()
-	sup, err := supervisor.New(options)
-	if err != nil {
-		return err
-	}
-	collector := newCollector(sup, options.Recorder, log)
+func supervise(src *config.Source, p *plan, greet func()) error {
+	log, sup := p.log, p.supervisor
+	collector := newCollector(sup, p.recorder, log)
 	ctx, stopSignals := stopOnSignal(sup, log)
 	defer stopSignals()
 	var helpers sync.WaitGroup
@@ -113,11 +82,11 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 	defer close(ended)
 	helpers.Go(func() { notifySystemd(sup, log, ended) })
 	return sup.Serve(ctx, func() (func(), error) {
-		closeMetrics, err := serveMetrics(options.Settings.MetricsAddr, collector, log)
+		closeMetrics, err := serveMetrics(p.metricsAddr, collector, log)
 		if err != nil {
 			return nil, err
 		}
-		closeDoors, err := openDoors(src, log, options.Node, sup, collector, announcer)
+		closeDoors, err := openDoors(src, log, p.node, sup, collector, p.announcer)
 		if err != nil {
 			closeMetrics()
 			return nil, err

@@ -114,7 +114,8 @@ func TestWrongSettingsAreOneLine(t *testing.T) {
 		"PROXY_TLS=perhaps":        "true or false",
 		"OCIS_HEALTH_TIMEOUT=3":    "duration",
 		"OCIS_ORPHAN_GRACE=4s":     "OCIS_ORPHAN_GRACE",
-		"OCIS_RUN_SERVICES=storge": `did you mean "storage"?`,
+		"OCIS_RUN_SERVICES=storge": `runtime.services = "storge" (from variable OCIS_RUN_SERVICES): unknown service "storge": did you mean "storage"?`,
+		"OCIS_REPLICAS=web=many":   "from variable OCIS_REPLICAS",
 		"OCIS_LOG_LEVEL=loud":      "error, warn, info, debug, trace",
 		"STORAGE_QUOTA=a lot":      "STORAGE_QUOTA",
 		"NATS_MAX_STORE=1":         "max_store",
@@ -126,6 +127,26 @@ func TestWrongSettingsAreOneLine(t *testing.T) {
 				t.Errorf("%d %s", code, stderr)
 			}
 		})
+	}
+}
+
+func TestAnUnknownServiceInTheFileIsFound(t *testing.T) {
+	site := ocistest.NewSite(t)
+	if _, stderr, code := site.Ocis("init"); code != 0 {
+		t.Fatal(stderr)
+	}
+	path := filepath.Join(site.Base, "config", "ocis.yaml")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content = append(content, "runtime:\n  exclude_services: [web, webdv]\n"...)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	where := fmt.Sprintf("%s:%d", path, strings.Count(string(content), "\n"))
+	if _, stderr, code := site.Ocis("server"); code != 1 || !strings.Contains(stderr, where) || !strings.Contains(stderr, `did you mean "webdav"?`) {
+		t.Errorf("%d %s", code, stderr)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,6 +144,54 @@ func TestAWrongValueIsOneLineThatSaysWhatWhereAndWhatIsAllowed(t *testing.T) {
 				t.Errorf("%q has several lines or shows a secret", err)
 			}
 		})
+	}
+}
+
+func TestWhatOnlyTheCallerCanCheckIsExplainedLikeTheRest(t *testing.T) {
+	for name, test := range map[string]struct {
+		yaml string
+		env  map[string]string
+		want string
+	}{
+		"the file":   {"proxy:\n\n  names: [a, b]\n", nil, `proxy.names = "a,b" (from /etc/ocis/ocis.yaml:3): b is unknown`},
+		"a variable": {"proxy:\n  names: [c]\n", map[string]string{"TEST_NAMES": "a, b"}, `proxy.names = "a,b" (from variable TEST_NAMES): b is unknown`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src, err := source(test.yaml, test.env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got settings
+			if err := src.Fill("proxy", &got); err != nil {
+				t.Fatal(err)
+			}
+			problem := fmt.Errorf("around it: %w", &Invalid{Key: "names", Problem: "b is unknown"})
+			if err := src.Explain("proxy", &got, problem); err == nil || err.Error() != test.want {
+				t.Errorf("got %v", err)
+			}
+			other := errors.New("something else")
+			if err := src.Explain("proxy", &got, other); err != other {
+				t.Errorf("another problem becomes %v", err)
+			}
+			if err := src.Explain("proxy", &got, nil); err != nil {
+				t.Errorf("no problem becomes %v", err)
+			}
+		})
+	}
+}
+
+func TestAMissingFileMayBeTakenToHaveContent(t *testing.T) {
+	t.Setenv("OCIS_BASE_DATA_PATH", t.TempDir())
+	src, err := OpenOr([]byte("proxy:\n  addr: a:1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got settings
+	if err := src.FillKnown("proxy", &got); err != nil || got.Addr != "a:1" {
+		t.Errorf("got %q, %v", got.Addr, err)
+	}
+	if src.Paths.Exists() {
+		t.Error("the file was made")
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -34,6 +35,21 @@ func (s *Source) wrong(name string, f field, text, origin string, problem error)
 	return fmt.Errorf("%s.%s = %s (from %s): %w%s", name, f.key, shown, origin, oneLine(problem), allowed)
 }
 
+// Explain adds value and origin to a *Invalid about a struct that Fill has filled, for
+// what only the caller can check. Other problems, and none, stay as they are.
+func (s *Source) Explain(name string, filled any, problem error) error {
+	var invalid *Invalid
+	if !errors.As(problem, &invalid) {
+		return problem
+	}
+	fields := fieldsOf(reflect.ValueOf(filled).Elem())
+	nodes, err := s.nodes(name, fields, false)
+	if err != nil {
+		return err
+	}
+	return s.explain(name, fields, nodes, problem)
+}
+
 // explain adds value and origin to what a Validate method complains about.
 func (s *Source) explain(name string, fields []field, nodes map[string]*yaml.Node, problem error) error {
 	var invalid *Invalid
@@ -54,7 +70,11 @@ func (s *Source) explain(name string, fields []field, nodes map[string]*yaml.Nod
 		if f.env != "" && s.getenv(f.env) != "" {
 			origin = "variable " + f.env
 		}
-		return s.wrong(name, f, fmt.Sprint(f.value.Interface()), origin, errors.New(invalid.Problem))
+		text := fmt.Sprint(f.value.Interface())
+		if list, ok := f.value.Interface().([]string); ok {
+			text = strings.Join(list, ",")
+		}
+		return s.wrong(name, f, text, origin, errors.New(invalid.Problem))
 	}
 	return fmt.Errorf("%s.%w", name, problem)
 }

@@ -25,7 +25,10 @@ type section struct {
 }
 
 // Open resolves the paths and reads ocis.yaml. A missing file is an empty one.
-func Open() (*Source, error) {
+func Open() (*Source, error) { return OpenOr(nil) }
+
+// OpenOr is Open with the content that a missing file is taken to have.
+func OpenOr(missing []byte) (*Source, error) {
 	paths, err := resolvePaths(os.Getenv)
 	if err != nil {
 		return nil, err
@@ -33,7 +36,8 @@ func Open() (*Source, error) {
 	src := &Source{Paths: paths, getenv: os.Getenv}
 	data, err := os.ReadFile(paths.File())
 	if errors.Is(err, fs.ErrNotExist) {
-		return src, nil
+		src.sections, err = parse(paths.File(), missing)
+		return src, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)

@@ -6,10 +6,13 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
@@ -36,9 +39,22 @@ type Finding struct {
 	Remedy  string  `json:"remedy,omitempty"`
 }
 
-// Examine makes all checks. services is called to build every service from the
-// configuration; its error is a finding.
-func Examine(services func() (*config.Source, []plugins.Declaration, error)) []Finding {
+// Plan is what a start would do, as far as it is checked here.
+type Plan struct {
+	Source    *config.Source        // of the settings; nil: they cannot be read
+	Services  []plugins.Declaration // that would run
+	Addresses []Address             // that would be bound
+}
+
+// Address is a TCP address that a start would bind.
+type Address struct {
+	Of    string // a service, or "metrics"
+	Where string // host:port
+}
+
+// Examine makes all checks. plan is called to read all settings, those of a file that the
+// first start would make included; its error is a finding.
+func Examine(plan func() (Plan, error)) []Finding {
 	paths, err := config.ResolvePaths()
 	if err != nil {
 		return []Finding{{"paths", Fail, err.Error(), "set OCIS_BASE_DATA_PATH"}}
@@ -46,23 +62,27 @@ func Examine(services func() (*config.Source, []plugins.Declaration, error)) []F
 	findings := []Finding{folder("data", paths.Base), folder("run directory", paths.Run)}
 	held := runtime(paths)
 	findings = append(findings, held, space(paths.Base))
-	var src *config.Source
-	var declarations []plugins.Declaration
-	if !paths.Exists() {
-		findings = append(findings, Finding{"settings", OK, "no ocis.yaml yet: the first start makes it", ""})
-	} else {
-		if src, declarations, err = services(); err != nil {
-			findings = append(findings, Finding{"settings", Fail, err.Error(), "correct it as the message says"})
-		} else {
-			findings = append(findings, Finding{"settings", OK, paths.File(), ""})
-		}
-		// A runtime that runs holds its ports itself.
-		if held.Verdict == OK {
-			findings = append(findings, ports(declarations)...)
+	planned, err := plan()
+	findings = append(findings, settings(paths, err))
+	// A runtime that runs holds its ports itself.
+	if held.Verdict == OK {
+		for _, a := range planned.Addresses {
+			findings = append(findings, bind(a))
 		}
 	}
-	findings = append(findings, budget(src, declarations), hardLimits(), descriptors(), clock())
+	findings = append(findings, budget(planned.Source, planned.Services), hardLimits(), descriptors(), clock())
 	return append(findings, kernel()...)
+}
+
+// settings tells what came of reading them.
+func settings(paths config.Paths, problem error) Finding {
+	switch {
+	case problem != nil:
+		return Finding{"settings", Fail, problem.Error(), "correct it as the message says"}
+	case !paths.Exists():
+		return Finding{"settings", OK, "no ocis.yaml yet: the first start makes it", ""}
+	}
+	return Finding{"settings", OK, paths.File(), ""}
 }
 
 // folder checks that a folder can be used, or made.
@@ -103,26 +123,23 @@ func runtime(paths config.Paths) Finding {
 	return Finding{"other runtime", OK, "none", ""}
 }
 
-// ports checks each TCP address by binding it for a moment.
-func ports(declarations []plugins.Declaration) []Finding {
-	var findings []Finding
-	for _, d := range declarations {
-		for _, socket := range d.Sockets {
-			if socket.Network != "tcp" {
-				continue
-			}
-			check := d.Name + " address"
-			listener, err := net.Listen("tcp", socket.Address)
-			if err != nil {
-				_, port, _ := net.SplitHostPort(socket.Address)
-				findings = append(findings, Finding{check, Fail, fmt.Sprintf("%s: in use by %s", socket.Address, sockets.Holder(port)), "stop that, or choose another address"})
-				continue
-			}
-			listener.Close()
-			findings = append(findings, Finding{check, OK, socket.Address + " is free", ""})
-		}
+// bind binds an address for a moment.
+func bind(a Address) Finding {
+	check, where := a.Of+" address", a.Where
+	listener, err := net.Listen("tcp", where)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		_, port, _ := net.SplitHostPort(where)
+		return Finding{check, Fail, fmt.Sprintf("%s: in use by %s", where, sockets.Holder(port)), "stop that, or choose another address"}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return Finding{check, Fail, where + ": this machine has no such address", "choose one that it has, such as 127.0.0.1"}
+	case errors.Is(err, fs.ErrPermission):
+		return Finding{check, Fail, where + ": this user may not bind that port", "choose a port from 1024 on, or allow the program to: setcap cap_net_bind_service=+ep"}
+	case err != nil:
+		return Finding{check, Fail, err.Error(), "choose another address"}
 	}
-	return findings
+	listener.Close()
+	return Finding{check, OK, where + " is free", ""}
 }
 
 // clock checks that certificates and tokens will not seem to be from another age.

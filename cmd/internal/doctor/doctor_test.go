@@ -14,11 +14,11 @@ import (
 )
 
 // examine looks at a base folder of the test's own.
-func examine(t *testing.T, base string, declarations []plugins.Declaration, problem error) map[string]Finding {
+func examine(t *testing.T, base string, addresses []Address, problem error) map[string]Finding {
 	t.Helper()
 	t.Setenv("OCIS_BASE_DATA_PATH", base)
 	found := map[string]Finding{}
-	for _, f := range Examine(func() (*config.Source, []plugins.Declaration, error) { return nil, declarations, problem }) {
+	for _, f := range Examine(func() (Plan, error) { return Plan{Addresses: addresses}, problem }) {
 		found[f.Check] = f
 	}
 	return found
@@ -47,10 +47,19 @@ func TestATakenPortNamesItsHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	declarations := []plugins.Declaration{{Name: "proxy", Sockets: []plugins.Socket{{Network: "tcp", Address: taken.Addr().String()}}}}
-	f := examine(t, configured(t), declarations, nil)["proxy address"]
+	f := examine(t, configured(t), []Address{{Of: "proxy", Where: taken.Addr().String()}}, nil)["proxy address"]
 	if f.Verdict != Fail || !strings.Contains(f.Found, "in use by process") || f.Remedy == "" {
 		t.Errorf("got %+v", f)
+	}
+}
+
+func TestAnAddressThatCannotBeBoundIsNotBlamedOnAnother(t *testing.T) {
+	// TEST-NET-1 of RFC 5737 is nobody's; the other is no address.
+	for address, want := range map[string]string{"192.0.2.1:9200": "has no such address", "127.0.0.1:nowhere": "nowhere"} {
+		f := examine(t, t.TempDir(), []Address{{Of: "proxy", Where: address}}, nil)["proxy address"] // without an ocis.yaml, too
+		if f.Verdict != Fail || !strings.Contains(f.Found, want) || strings.Contains(f.Found, "in use") {
+			t.Errorf("%s: %+v", address, f)
+		}
 	}
 }
 

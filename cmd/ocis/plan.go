@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/plugins/logging"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/services/proxy"
+	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/metrics"
+)
+
+// plan is a start with everything checked that the settings decide. Nothing has happened yet.
+type plan struct {
+	log        *logrus.Logger
+	node       string // the name of this machine
+	url        string // where clients go
+	announcer  *registry.Announcer
+	recorder   *metrics.Recorder
+	supervisor *supervisor.Supervisor
+
+	metricsAddr string // empty: no TCP address for metrics
+}
+
+// planStart reads all settings and checks them against each other.
+func planStart(src *config.Source) (*plan, error) {
+	declarations, err := declarations(src)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	if p.log, err = logging.New(src, os.Stderr); err != nil {
+		return nil, err
+	}
+	way, err := proxy.ReadSettings(src)
+	if err != nil {
+		return nil, err
+	}
+	p.url = way.URL()
+	if p.node, err = os.Hostname(); err != nil {
+		return nil, fmt.Errorf("find the machine's name: %w", err)
+	}
+	p.announcer = registry.NewAnnouncer(p.node, src.Paths.Run, p.log.WithField("component", "registry"))
+	p.recorder = metrics.NewRecorder()
+	options := supervisor.Options{
+		Paths: src.Paths, Log: p.log, Environ: os.Environ(), Declarations: declarations, Node: p.node,
+		Registrar: p.announcer, Recorder: p.recorder,
+	}
+	if options.Executable, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("find the program's own file: %w", err)
+	}
+	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
+		return nil, err
+	}
+	p.metricsAddr = options.Settings.MetricsAddr
+	p.supervisor, err = supervisor.New(options)
+	return p, src.Explain(supervisor.Section, &options.Settings, err)
+}
+
+// declarations builds every service, as a start would.
+func declarations(src *config.Source) ([]plugins.Declaration, error) {
+	if err := src.CheckSections(sections()...); err != nil {
+		return nil, err
+	}
+	list := make([]plugins.Declaration, 0, len(family))
+	for _, b := range family {
+		service, err := b.build(src)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, service.Declaration)
+	}
+	return list, nil
+}
