@@ -189,9 +189,44 @@ func TestCtrlCStopsInOrderAndTwiceAtOnce(t *testing.T) {
 }
 
 func TestAStopDuringTheStartLeavesNothing(t *testing.T) {
-	server := ocistest.NewSite(t).Launch()
-	server.Signal(syscall.SIGTERM)
-	server.Wait()
+	for phase, await := range map[string]func(*ocistest.Server){
+		"before anything runs": (*ocistest.Server).AwaitLock,
+		"when the first process runs": func(s *ocistest.Server) {
+			s.AwaitRuntime()
+			s.Await("a process is being started", func(list map[string]client.Instance) bool {
+				return list["nats"].Pid != 0 || list["users"].Pid != 0 || list["storage"].Pid != 0
+			})
+		},
+		"while one backs off": func(s *ocistest.Server) {
+			s.AwaitRuntime()
+			s.AwaitStatus("users", client.StatusBackoff)
+		},
+	} {
+		t.Run(phase, func(t *testing.T) {
+			server := siteWithoutUsers(t).Launch()
+			await(server)
+			server.Signal(syscall.SIGTERM)
+			if code := server.Wait(); code != 0 {
+				t.Errorf("it ended with code %d:\n%s", code, server.Output())
+			}
+			if strings.Contains(server.Output(), "services are ready") {
+				t.Errorf("it was no start any more:\n%s", server.Output())
+			}
+		})
+	}
+}
+
+// siteWithoutUsers is a site where the users service cannot start, so that a start never ends.
+func siteWithoutUsers(t *testing.T) *ocistest.Site {
+	t.Helper()
+	site := ocistest.NewSite(t, "OCIS_BACKOFF_FIRST=30s", "OCIS_BACKOFF_CAP=30s")
+	if err := os.Mkdir(filepath.Join(site.Base, "users"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(site.Base, "users", "users.db"), []byte("this is no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return site
 }
 
 func TestAKilledSupervisorIsFollowedByANewOne(t *testing.T) {
@@ -218,14 +253,7 @@ func TestAKilledSupervisorIsFollowedByANewOne(t *testing.T) {
 }
 
 func TestAServiceThatCannotStartSaysWhyAndTheOthersRun(t *testing.T) {
-	site := ocistest.NewSite(t, "OCIS_BACKOFF_FIRST=30s", "OCIS_BACKOFF_CAP=30s")
-	if err := os.Mkdir(filepath.Join(site.Base, "users"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(site.Base, "users", "users.db"), []byte("this is no database"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := site.Launch()
+	server := siteWithoutUsers(t).Launch()
 	server.AwaitRuntime()
 	server.AwaitStatus("storage", client.StatusReady)
 	server.AwaitStatus("users", client.StatusBackoff)

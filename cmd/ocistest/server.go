@@ -261,6 +261,25 @@ func (s *Server) Ended() <-chan struct{} { return s.ended }
 // AwaitRuntime waits until the control API answers, whatever the services do.
 func (s *Server) AwaitRuntime() {
 	s.t.Helper()
+	s.awaitInRunDir("the control API answers", func() bool {
+		_, err := s.Runtime().List(s.t.Context())
+		return err == nil
+	})
+}
+
+// AwaitLock waits until the server has made its lock: nothing runs yet, and it listens for
+// signals.
+func (s *Server) AwaitLock() {
+	s.t.Helper()
+	s.awaitInRunDir("there is a lock", func() bool {
+		_, err := os.Stat(filepath.Join(s.RunDir(), "runtime.lock"))
+		return err == nil
+	})
+}
+
+// awaitInRunDir looks at a condition whenever something happens in the run directory.
+func (s *Server) awaitInRunDir(what string, condition func() bool) {
+	s.t.Helper()
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		s.t.Fatal(err)
@@ -271,7 +290,7 @@ func (s *Server) AwaitRuntime() {
 	}
 	timeout := time.After(Patience)
 	for {
-		if _, err := s.Runtime().List(s.t.Context()); err == nil {
+		if condition() {
 			return
 		}
 		select {
@@ -279,7 +298,7 @@ func (s *Server) AwaitRuntime() {
 		case <-s.ended:
 			s.t.Fatalf("the server ended:\n%s", s.Output())
 		case <-timeout:
-			s.t.Fatalf("the control API does not answer:\n%s", s.Output())
+			s.t.Fatalf("never: %s:\n%s", what, s.Output())
 		}
 	}
 }
