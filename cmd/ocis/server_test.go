@@ -270,19 +270,6 @@ func TestAServiceThatCannotStartSaysWhyAndTheOthersRun(t *testing.T) {
 	}
 }
 
-func TestACorruptRunStateIsSetAside(t *testing.T) {
-	site := ocistest.NewSite(t)
-	site.Start().Stop()
-	path := filepath.Join(site.RunDir(), "state", "web-1.json")
-	if err := os.WriteFile(path, []byte(`{"version":`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := site.Start()
-	if !strings.Contains(server.Output(), "set aside") {
-		t.Errorf("nothing is said:\n%s", server.Output())
-	}
-}
-
 func TestAStormOfCommandsEndsWithEverythingReady(t *testing.T) {
 	server := ocistest.Start(t)
 	var storm sync.WaitGroup

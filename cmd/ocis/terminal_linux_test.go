@@ -80,6 +80,37 @@ func TestCtrlCAtThePromptGivesTheTerminalBack(t *testing.T) {
 	}
 }
 
+func TestWhatIsShownIsColouredOnATerminalOnly(t *testing.T) {
+	server := ocistest.Start(t)
+	for name, test := range map[string]struct {
+		environ  []string
+		coloured bool
+	}{
+		"on a terminal": {nil, true},
+		"with NO_COLOR": {[]string{"NO_COLOR=1"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			window, terminal := openTerminal(t)
+			command := server.Command("list")
+			command.Env = append(command.Env, test.environ...)
+			command.Stdin, command.Stdout, command.Stderr = terminal, terminal, terminal
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			shown := expect(t, window, "webdav") // the last row
+			if err := command.Wait(); err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(shown, "\x1b[32mready\x1b[0m") != test.coloured || strings.Contains(shown, "\x1b") != test.coloured {
+				t.Errorf("it shows %q", shown)
+			}
+		})
+	}
+	if stdout, _, _ := server.Ocis("list"); !strings.Contains(stdout, "ready") || strings.Contains(stdout, "\x1b") {
+		t.Errorf("in a pipe it shows %q", stdout)
+	}
+}
+
 // onTerminal starts a command whose terminal it is.
 func onTerminal(t *testing.T, terminal *os.File, args ...string) *exec.Cmd {
 	t.Helper()
