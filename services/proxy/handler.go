@@ -37,19 +37,16 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	content *upstream.Content
+	stall   time.Duration
 	entry   accesslog.Entry
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	if r.ProtoMajor == 1 {
-		// The one of the last request on this connection may be over. Not every
-		// ResponseWriter of a test has one.
-		_ = http.NewResponseController(w).SetWriteDeadline(upstream.WriteDeadline(h.stall))
-	}
+	upstream.RenewDeadline(w, r, h.stall) // the one of the connection's last request may be over
 	remote, _, _ := net.SplitHostPort(r.RemoteAddr)
-	x := &exchange{w: w, r: r, content: upstream.NewContent(w, r, h.stall), entry: accesslog.Entry{
+	x := &exchange{w: w, r: r, content: upstream.NewContent(w, r, h.stall), stall: h.stall, entry: accesslog.Entry{
 		At: began, Method: r.Method, Path: r.URL.Path, Remote: remote, RequestID: h.ids.of(r), Aborted: true,
 	}}
 	w.Header()[headerRequestID] = []string{x.entry.RequestID}
@@ -209,6 +206,7 @@ func (x *exchange) refuse(status int, text string) {
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
+	upstream.RenewDeadline(x.w, x.r, x.stall)
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
 		n, _ := x.w.Write([]byte(text + "\n")) // a client that is gone needs no answer
