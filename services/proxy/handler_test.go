@@ -150,7 +150,7 @@ func TestPublicRequestsCarryTheTokenOfNobody(t *testing.T) {
 		r := s.request("GET", "/status.php", nil)
 		login(r)
 		response, _ := s.want(http.StatusOK, r)
-		if response.Header.Get("X-User")+response.Header.Get("X-Subject") != "" {
+		if response.Header.Get("X-User")+response.Header.Get("X-Subject") != "" || response.Header.Get("X-Service") != token.Nobody {
 			t.Errorf("it is for %v", response.Header)
 		}
 	}

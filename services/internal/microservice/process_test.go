@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
 )
 
 // The test binary is a service in the foreground: of which kind, and on which socket.
@@ -28,6 +30,7 @@ const (
 	envKind   = "MICROSERVICE_TEST_KIND"
 	envSocket = "MICROSERVICE_TEST_SOCKET"
 	envSick   = "MICROSERVICE_TEST_SICK"
+	envKey    = "MICROSERVICE_TEST_KEY"
 )
 
 func TestMain(m *testing.M) {
@@ -42,7 +45,11 @@ func TestMain(m *testing.M) {
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			if kind == "http" {
-				return ServeHTTP(ctx, child, "", http.HandlerFunc(answer))
+				verifier, err := token.Settings{VerifyingKey: os.Getenv(envKey)}.Verifier()
+				if err != nil {
+					return err
+				}
+				return ServeHTTP(ctx, child, "", WithHealth(child, verifier, http.HandlerFunc(answer)))
 			}
 			return ServeGRPC(ctx, child, "", func(server.Server) error { return nil })
 		},
@@ -56,7 +63,11 @@ func TestMain(m *testing.M) {
 }
 
 // answer says on stdout that a request is here, and answers when it is told to.
-func answer(w http.ResponseWriter, _ *http.Request) {
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == HealthPath {
+		http.NotFound(w, r)
+		return
+	}
 	fmt.Println("asked")
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	fmt.Fprint(w, "whole answer")
@@ -85,8 +96,12 @@ func socketPath(t *testing.T) string {
 
 func start(t *testing.T, kind, socket string, environ ...string) service {
 	t.Helper()
+	pair, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := service{Cmd: exec.Command(os.Args[0]), t: t, socket: socket}
-	s.Env = append(append(os.Environ(), envKind+"="+kind, envSocket+"="+socket, "GORACE=atexit_sleep_ms=0"), environ...)
+	s.Env = append(append(os.Environ(), envKind+"="+kind, envSocket+"="+socket, envKey+"="+pair.VerifyingKey, "GORACE=atexit_sleep_ms=0"), environ...)
 	stdout, err := s.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +194,30 @@ func TestAGRPCServiceDrains(t *testing.T) {
 	}
 }
 
+// keys are those of all services of this test.
+var keys = sync.OnceValues(token.NewKeys)
+
+// signed returns a token on behalf of a name, or none for nobody's.
+func signed(t *testing.T, name string) string {
+	t.Helper()
+	if name == "" {
+		return ""
+	}
+	pair, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := pair.Signer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signer.Sign(token.Claims{Service: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // browser talks HTTP over a unix socket; it waits until somebody listens there.
 func browser(t *testing.T, socket string) *http.Client {
 	t.Helper()
@@ -194,8 +233,13 @@ func browser(t *testing.T, socket string) *http.Client {
 	return &http.Client{Transport: transport, Timeout: patience}
 }
 
-func get(c *http.Client, path string) (int, string, error) {
-	response, err := c.Get("http://service" + path)
+func get(c *http.Client, path, signed string) (int, string, error) {
+	request, err := http.NewRequest(http.MethodGet, "http://service"+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set(token.Header, signed)
+	response, err := c.Do(request)
 	if err != nil {
 		return 0, "", err
 	}
@@ -204,12 +248,14 @@ func get(c *http.Client, path string) (int, string, error) {
 	return response.StatusCode, string(body), err
 }
 
-func TestAnHTTPServiceTellsItsOwnHealth(t *testing.T) {
+func TestAnHTTPServiceTellsItsOwnHealthToWhoMayAsk(t *testing.T) {
 	for sick, want := range map[string]int{"": http.StatusOK, "1": http.StatusServiceUnavailable} {
 		socket := socketPath(t)
 		start(t, "http", socket, envSick+"="+sick)
-		if status, body, err := get(browser(t, socket), HealthPath); err != nil || status != want {
-			t.Errorf("sick %q: %d %s %v", sick, status, body, err)
+		for name, status := range map[string]int{"": http.StatusNotFound, "proxy": http.StatusNotFound, token.Nobody: http.StatusNotFound, token.Health: want} {
+			if got, body, err := get(browser(t, socket), HealthPath, signed(t, name)); err != nil || got != status {
+				t.Errorf("sick %q, asked by %q: %d %s %v", sick, name, got, body, err)
+			}
 		}
 	}
 }
@@ -222,7 +268,7 @@ func TestAnHTTPServiceFinishesWhatItHasBeforeItEnds(t *testing.T) {
 	}
 	replies := make(chan reply, 1)
 	go func() {
-		_, body, err := get(browser(t, s.socket), "/")
+		_, body, err := get(browser(t, s.socket), "/", "")
 		replies <- reply{body, err}
 	}()
 	if !s.lines.Scan() || s.lines.Text() != "asked" {
