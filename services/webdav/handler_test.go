@@ -3,6 +3,7 @@ package webdav
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestAFileIsServedSoThatItCannotBecomeAPage(t *testing.T) {
 func TestAPutCarriesEverythingToStorage(t *testing.T) {
 	storage := aliceFiles()
 	answer := do(t, storage, "PUT", home+"/f.txt", "hello",
-		"X-OC-Mtime", "1700000000.5", "OC-Checksum", "SHA1:aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "If-Match", `"e1", W/"e0"`, "If", "(<urn:uuid:7>)")
+		"X-OC-Mtime", "1700000000.5", "OC-Checksum", "SHA1:aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "If-Match", `"e1", "e0"`, "If", "(<urn:uuid:7>)")
 	put := storage.put
 	if answer.Header().Get("X-OC-MTime") != "accepted" || answer.Header().Get("OC-FileId") != "new" || answer.Header().Get("ETag") != `"e2"` {
 		t.Errorf("the answer's headers are %v", answer.Header())
@@ -118,6 +119,39 @@ func TestAPutCarriesEverythingToStorage(t *testing.T) {
 	}
 	if c := put.Conditions; strings.Join(c.IfMatch, " ") != "e1 e0" || c.LockTokens[0] != "urn:uuid:7" || c.IfLists[0].Path != "/f.txt" {
 		t.Errorf("the conditions are %v", c)
+	}
+}
+
+func TestNoConditionIsLostOnTheWayToStorage(t *testing.T) {
+	for name, test := range map[string]struct {
+		header, value string
+		match, none   []string
+		since         int64
+	}{
+		"one etag":                {"If-Match", `"e1"`, []string{"e1"}, nil, 0},
+		"several":                 {"If-Match", `"e1","e2" , "e3"`, []string{"e1", "e2", "e3"}, nil, 0},
+		"an etag with a comma":    {"If-Match", `"a,b"`, []string{"a,b"}, nil, 0},
+		"anything":                {"If-Match", "*", []string{"*"}, nil, 0},
+		"an etag that is a star":  {"If-Match", `"*"`, []string{noEtag}, nil, 0},
+		"an empty etag":           {"If-Match", `""`, []string{noEtag}, nil, 0},
+		"an empty list":           {"If-Match", "", []string{noEtag}, nil, 0},
+		"an empty list of commas": {"If-Match", " , ", []string{noEtag}, nil, 0},
+		"a weak etag":             {"If-Match", `W/"e1", "e2"`, []string{noEtag, "e2"}, nil, 0},
+		"an etag without quotes":  {"If-Match", "e1, e2", []string{"e1", "e2"}, nil, 0},
+		"a quote without its end": {"If-Match", `"e1`, []string{"e1"}, nil, 0},
+		"none of weak ones":       {"If-None-Match", `W/"e1", "e2"`, nil, []string{"e1", "e2"}, 0},
+		"none at all":             {"If-None-Match", "*", nil, []string{"*"}, 0},
+		"not changed since":       {"If-Unmodified-Since", "Tue, 14 Nov 2023 22:13:20 GMT", nil, nil, 1_700_000_000},
+		"no date":                 {"If-Unmodified-Since", "yesterday", nil, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := aliceFiles()
+			do(t, storage, "PUT", home+"/f.txt", "x", test.header, test.value)
+			c := storage.put.Conditions
+			if !slices.Equal(c.GetIfMatch(), test.match) || !slices.Equal(c.GetIfNoneMatch(), test.none) || c.GetIfUnmodifiedSince() != test.since {
+				t.Errorf("storage got %v", c)
+			}
+		})
 	}
 }
 

@@ -735,13 +735,14 @@ func (x *DownloadChunk) GetContent() []byte {
 
 // Conditions are evaluated in the same transaction as the operation.
 type Conditions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IfMatch       []string               `protobuf:"bytes,1,rep,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`               // etags without quotes, or "*"
-	IfNoneMatch   []string               `protobuf:"bytes,2,rep,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"` // etags without quotes, or "*"
-	LockTokens    []string               `protobuf:"bytes,3,rep,name=lock_tokens,json=lockTokens,proto3" json:"lock_tokens,omitempty"`      // every state token that the client submitted
-	IfLists       []*IfList              `protobuf:"bytes,4,rep,name=if_lists,json=ifLists,proto3" json:"if_lists,omitempty"`               // RFC 4918 section 10.4: at least one must hold
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	IfMatch           []string               `protobuf:"bytes,1,rep,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`                                        // etags without quotes, or "*"; what is neither fits nothing
+	IfNoneMatch       []string               `protobuf:"bytes,2,rep,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`                          // as if_match
+	LockTokens        []string               `protobuf:"bytes,3,rep,name=lock_tokens,json=lockTokens,proto3" json:"lock_tokens,omitempty"`                               // every state token that the client submitted
+	IfLists           []*IfList              `protobuf:"bytes,4,rep,name=if_lists,json=ifLists,proto3" json:"if_lists,omitempty"`                                        // RFC 4918 section 10.4: at least one must hold
+	IfUnmodifiedSince *int64                 `protobuf:"varint,5,opt,name=if_unmodified_since,json=ifUnmodifiedSince,proto3,oneof" json:"if_unmodified_since,omitempty"` // seconds since 1970; counts only without if_match
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Conditions) Reset() {
@@ -800,6 +801,13 @@ func (x *Conditions) GetIfLists() []*IfList {
 		return x.IfLists
 	}
 	return nil
+}
+
+func (x *Conditions) GetIfUnmodifiedSince() int64 {
+	if x != nil && x.IfUnmodifiedSince != nil {
+		return *x.IfUnmodifiedSince
+	}
+	return 0
 }
 
 type IfList struct {
@@ -2643,14 +2651,16 @@ const file_storage_proto_rawDesc = "" +
 	"\x06ticket\x18\x04 \x01(\fR\x06ticket\"W\n" +
 	"\rDownloadChunk\x12,\n" +
 	"\x05entry\x18\x01 \x01(\v2\x16.ocis.storage.v1.EntryR\x05entry\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xa0\x01\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xed\x01\n" +
 	"\n" +
 	"Conditions\x12\x19\n" +
 	"\bif_match\x18\x01 \x03(\tR\aifMatch\x12\"\n" +
 	"\rif_none_match\x18\x02 \x03(\tR\vifNoneMatch\x12\x1f\n" +
 	"\vlock_tokens\x18\x03 \x03(\tR\n" +
 	"lockTokens\x122\n" +
-	"\bif_lists\x18\x04 \x03(\v2\x17.ocis.storage.v1.IfListR\aifLists\"K\n" +
+	"\bif_lists\x18\x04 \x03(\v2\x17.ocis.storage.v1.IfListR\aifLists\x123\n" +
+	"\x13if_unmodified_since\x18\x05 \x01(\x03H\x00R\x11ifUnmodifiedSince\x88\x01\x01B\x16\n" +
+	"\x14_if_unmodified_since\"K\n" +
 	"\x06IfList\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12-\n" +
 	"\x05tests\x18\x02 \x03(\v2\x17.ocis.storage.v1.IfTestR\x05tests\"Q\n" +
@@ -2965,6 +2975,7 @@ func file_storage_proto_init() {
 	if File_storage_proto != nil {
 		return
 	}
+	file_storage_proto_msgTypes[11].OneofWrappers = []any{}
 	file_storage_proto_msgTypes[13].OneofWrappers = []any{
 		(*IfTest_Token)(nil),
 		(*IfTest_Etag)(nil),

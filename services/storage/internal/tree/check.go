@@ -13,11 +13,13 @@ func (x *tx) holds(at *place, c *storageapi.Conditions) error {
 	if c == nil {
 		return nil
 	}
-	if len(c.GetIfMatch())+len(c.GetIfNoneMatch()) > 0 {
-		state := conditions.State{Exists: at.found, Etag: etag(&at.last().entry)}
-		if !conditions.EtagsMatch(c.GetIfMatch(), c.GetIfNoneMatch(), state) {
-			return errCondition(at.path)
-		}
+	state := conditions.State{Exists: at.found, Etag: etag(&at.last().entry), Modified: at.last().entry.Modified}
+	if !conditions.EtagsMatch(c.GetIfMatch(), c.GetIfNoneMatch(), state) {
+		return errCondition(at.path)
+	}
+	// If-Match is the better of the two (RFC 9110 section 13.2.2).
+	if c.IfUnmodifiedSince != nil && len(c.GetIfMatch()) == 0 && !conditions.Unmodified(c.GetIfUnmodifiedSince(), state) {
+		return errCondition(at.path)
 	}
 	var failed error
 	lists := conditions.ListsHold(c.GetIfLists(), func(path string) conditions.State {
