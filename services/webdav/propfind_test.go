@@ -141,6 +141,24 @@ func TestProppatchIsAllOrNothing(t *testing.T) {
 	}
 }
 
+func TestRcloneMaySetTheTimeAndOfferTheChecksums(t *testing.T) {
+	const body = `<?xml version="1.0" encoding="utf-8"?><D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><lastmodified xmlns="DAV:">1700000000</lastmodified>` +
+		`<checksums xmlns="http://owncloud.org/ns"><checksum>SHA1:abcd</checksum></checksums></D:prop></D:set></D:propertyupdate>`
+	storage := aliceFiles()
+	answer := do(t, storage, "PROPPATCH", home+"/f.txt", body)
+	if text := answer.Body.String(); !strings.Contains(text, "<oc:checksums></oc:checksums></d:prop><d:status>HTTP/1.1 200 OK") || strings.Contains(text, "HTTP/1.1 4") {
+		t.Errorf("%d %s", answer.Code, text)
+	}
+	if storage.set.GetMtimeUnixNano() != 1_700_000_000_000_000_000 || len(storage.set.GetChanges()) != 0 {
+		t.Errorf("storage got %v", storage.set)
+	}
+	storage = aliceFiles()
+	do(t, storage, "PROPPATCH", home+"/f.txt", strings.NewReplacer("D:set", "D:remove").Replace(body))
+	if storage.set != nil {
+		t.Errorf("the checksums are removed: storage got %v", storage.set)
+	}
+}
+
 func TestLocksAreAskedForAndShown(t *testing.T) {
 	const info = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>alice</D:href></D:owner></D:lockinfo>`
 	storage := aliceFiles()

@@ -24,6 +24,10 @@ var times = map[xml.Name]func(string) (int64, error){
 	{Space: "urn:schemas-microsoft-com:", Local: "Win32LastModifiedTime"}: parseHTTPTime,
 }
 
+// offered are properties that clients send along with others, and that stay what they are:
+// rclone sends the checksums of the content with the modification time.
+var offered = map[xml.Name]bool{oc("checksums"): true}
+
 func parseHTTPTime(text string) (int64, error) {
 	t, err := http.ParseTime(text)
 	if err != nil {
@@ -100,6 +104,9 @@ func plan(changes []change) (request *storageapi.SetPropertiesRequest, refused b
 			}
 			// 0 means that the time is kept, so the epoch itself is off by one.
 			request.MtimeUnixNano = max(mtime, int64(time.Nanosecond))
+			continue
+		}
+		if offered[c.name] && !c.remove {
 			continue
 		}
 		if _, protected := live[c.name]; protected {
