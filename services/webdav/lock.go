@@ -70,7 +70,10 @@ func (r *request) lockRequest(info *element) (*storageapi.LockRequest, error) {
 		return nil, &davError{status: http.StatusBadRequest, message: "Depth is 0 or infinity"}
 	}
 	if owner := info.find("owner"); owner != nil {
-		request.OwnerXml = owner.inner
+		var err error
+		if request.OwnerXml, err = owner.value(); err != nil {
+			return nil, err
+		}
 	}
 	return request, nil
 }

@@ -130,7 +130,7 @@ func (m *multistatus) found(r *resource, props []xml.Name) (missing []xml.Name) 
 	any := false
 	for _, name := range props {
 		before := m.Len()
-		end := m.tag(name)
+		end := m.tagIn(name, r.language(name))
 		if m.value(r, name) {
 			m.WriteString(end)
 			any = true
@@ -152,9 +152,9 @@ func (m *multistatus) value(r *resource, name xml.Name) bool {
 	if write, ok := live[name]; ok {
 		return write(m, r)
 	}
-	inner, ok := r.dead(name)
-	m.Write(inner)
-	return ok
+	p := r.dead(name)
+	m.Write(p.GetInnerXml())
+	return p != nil
 }
 
 func (m *multistatus) missing(_ *resource, props []xml.Name) {

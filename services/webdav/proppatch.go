@@ -14,6 +14,7 @@ type change struct {
 	remove bool
 	inner  string
 	text   string
+	lang   string
 	status int // 0: it can be done
 }
 
@@ -81,7 +82,11 @@ func (r *request) changes() ([]change, error) {
 			continue
 		}
 		for _, p := range prop.children {
-			changes = append(changes, change{name: p.Name, remove: action.is("remove"), inner: p.inner, text: p.text})
+			inner, err := p.value()
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, change{name: p.Name, remove: action.is("remove"), inner: inner, text: p.text, lang: p.lang})
 		}
 	}
 	if len(changes) == 0 {
@@ -115,7 +120,7 @@ func plan(changes []change) (request *storageapi.SetPropertiesRequest, refused b
 		}
 		request.Changes = append(request.Changes, &storageapi.PropertyChange{
 			Remove:   c.remove,
-			Property: &storageapi.Property{Namespace: c.name.Space, Name: c.name.Local, InnerXml: []byte(c.inner)},
+			Property: &storageapi.Property{Namespace: c.name.Space, Name: c.name.Local, InnerXml: []byte(c.inner), Lang: c.lang},
 		})
 	}
 	return request, refused

@@ -254,6 +254,7 @@ type Property struct {
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	InnerXml      []byte                 `protobuf:"bytes,3,opt,name=inner_xml,json=innerXml,proto3" json:"inner_xml,omitempty"`
+	Lang          string                 `protobuf:"bytes,4,opt,name=lang,proto3" json:"lang,omitempty"` // the xml:lang in whose scope it was set
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +308,13 @@ func (x *Property) GetInnerXml() []byte {
 		return x.InnerXml
 	}
 	return nil
+}
+
+func (x *Property) GetLang() string {
+	if x != nil {
+		return x.Lang
+	}
+	return ""
 }
 
 type StatRequest struct {
@@ -2615,11 +2623,12 @@ const file_storage_proto_rawDesc = "" +
 	"\tChecksums\x12\x12\n" +
 	"\x04sha1\x18\x01 \x01(\fR\x04sha1\x12\x10\n" +
 	"\x03md5\x18\x02 \x01(\fR\x03md5\x12\x18\n" +
-	"\aadler32\x18\x03 \x01(\fR\aadler32\"Y\n" +
+	"\aadler32\x18\x03 \x01(\fR\aadler32\"m\n" +
 	"\bProperty\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
-	"\tinner_xml\x18\x03 \x01(\fR\binnerXml\"^\n" +
+	"\tinner_xml\x18\x03 \x01(\fR\binnerXml\x12\x12\n" +
+	"\x04lang\x18\x04 \x01(\tR\x04lang\"^\n" +
 	"\vStatRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12;\n" +
 	"\n" +
