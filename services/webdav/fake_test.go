@@ -35,6 +35,7 @@ type fakeStorage struct {
 	refresh  *storageapi.RefreshLockRequest
 	unlocked string
 	calls    int
+	patience time.Duration // what the last change was given
 }
 
 func refusal(code int32) error { return microerrors.New(storageName, "because", code) }
@@ -89,7 +90,9 @@ func (f *fakeStorage) Open(_ context.Context, in *storageapi.OpenRequest, _ ...c
 	return &storageapi.OpenResponse{Entry: entry, IsInline: true, Content: f.content[in.Path]}, nil
 }
 
-func (f *fakeStorage) write(name string) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) write(ctx context.Context, name string) (*storageapi.WriteResponse, error) {
+	deadline, _ := ctx.Deadline()
+	f.patience = time.Until(deadline)
 	if err := f.arrives(); err != nil {
 		return nil, err
 	}
@@ -99,31 +102,31 @@ func (f *fakeStorage) write(name string) (*storageapi.WriteResponse, error) {
 	return &storageapi.WriteResponse{Entry: &storageapi.Entry{Id: "new", Path: name, Etag: "e2"}, Created: f.entries[name] == nil}, nil
 }
 
-func (f *fakeStorage) Put(_ context.Context, in *storageapi.PutRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) Put(ctx context.Context, in *storageapi.PutRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.put = &storageapi.PutRequest{
 		Path: in.Path, Content: append([]byte(nil), in.Content...), Expected: in.Expected,
 		MtimeUnixNano: in.MtimeUnixNano, Conditions: in.Conditions,
 	}
-	return f.write(in.Path)
+	return f.write(ctx, in.Path)
 }
 
-func (f *fakeStorage) MakeDirectory(_ context.Context, in *storageapi.MakeDirectoryRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
-	return f.write(in.Path)
+func (f *fakeStorage) MakeDirectory(ctx context.Context, in *storageapi.MakeDirectoryRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+	return f.write(ctx, in.Path)
 }
 
-func (f *fakeStorage) Delete(context.Context, *storageapi.DeleteRequest, ...client.CallOption) (*storageapi.DeleteResponse, error) {
-	_, err := f.write("")
+func (f *fakeStorage) Delete(ctx context.Context, _ *storageapi.DeleteRequest, _ ...client.CallOption) (*storageapi.DeleteResponse, error) {
+	_, err := f.write(ctx, "")
 	return &storageapi.DeleteResponse{}, err
 }
 
-func (f *fakeStorage) Move(_ context.Context, in *storageapi.MoveRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) Move(ctx context.Context, in *storageapi.MoveRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.moved = in
-	return f.write(in.Destination)
+	return f.write(ctx, in.Destination)
 }
 
-func (f *fakeStorage) Copy(_ context.Context, in *storageapi.CopyRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) Copy(ctx context.Context, in *storageapi.CopyRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.copied = in
-	return f.write(in.Destination)
+	return f.write(ctx, in.Destination)
 }
 
 func (f *fakeStorage) SetProperties(_ context.Context, in *storageapi.SetPropertiesRequest, _ ...client.CallOption) (*storageapi.Entry, error) {
@@ -131,9 +134,9 @@ func (f *fakeStorage) SetProperties(_ context.Context, in *storageapi.SetPropert
 	return f.entry(in.Path)
 }
 
-func (f *fakeStorage) Lock(_ context.Context, in *storageapi.LockRequest, _ ...client.CallOption) (*storageapi.LockResponse, error) {
+func (f *fakeStorage) Lock(ctx context.Context, in *storageapi.LockRequest, _ ...client.CallOption) (*storageapi.LockResponse, error) {
 	f.locked = in
-	_, err := f.write(in.Path)
+	_, err := f.write(ctx, in.Path)
 	lock := &storageapi.ActiveLock{Token: "urn:uuid:1", Root: in.Path, Exclusive: in.Exclusive, Infinite: in.Infinite, OwnerXml: in.OwnerXml, TimeoutSeconds: 60}
 	return &storageapi.LockResponse{Lock: lock, Created: f.entries[in.Path] == nil}, err
 }
@@ -143,9 +146,9 @@ func (f *fakeStorage) RefreshLock(_ context.Context, in *storageapi.RefreshLockR
 	return &storageapi.LockResponse{Lock: &storageapi.ActiveLock{Token: in.Token, Root: in.Path, TimeoutSeconds: in.TimeoutSeconds}}, f.arrives()
 }
 
-func (f *fakeStorage) Unlock(_ context.Context, in *storageapi.UnlockRequest, _ ...client.CallOption) (*storageapi.UnlockResponse, error) {
+func (f *fakeStorage) Unlock(ctx context.Context, in *storageapi.UnlockRequest, _ ...client.CallOption) (*storageapi.UnlockResponse, error) {
 	f.unlocked = in.Token
-	_, err := f.write("")
+	_, err := f.write(ctx, "")
 	return &storageapi.UnlockResponse{}, err
 }
 

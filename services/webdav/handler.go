@@ -13,8 +13,14 @@ import (
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
-// callTimeout bounds one call to storage.
-const callTimeout = 30 * time.Second
+// Bounds of one call to storage.
+const (
+	callTimeout = 30 * time.Second // to read
+	// To change something may take long: storage makes one change after the other, and that of
+	// a large tree, or bringing a large file to disk, takes its time. How long is worth
+	// waiting is for whoever waits to say: the request's context ends with them.
+	changeTimeout = 30 * time.Minute
+)
 
 // allowed are the methods that OPTIONS lists.
 const allowed = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
@@ -81,9 +87,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call returns a context for one call to storage.
+// call returns a context for one call to storage that reads.
 func (r *request) call() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), callTimeout)
+}
+
+// change returns a context for one call to storage that changes something.
+func (r *request) change() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), changeTimeout)
 }
 
 func options(w http.ResponseWriter, _ *request) error {

@@ -22,7 +22,7 @@ func lock(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	var response *storageapi.LockResponse
 	if info == nil {
@@ -104,7 +104,7 @@ func unlock(w http.ResponseWriter, r *request) error {
 	if token == "" || len(token) != len(header)-2 {
 		return &davError{status: http.StatusBadRequest, message: "the Lock-Token header is missing"}
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	if _, err := r.handler.storage.Unlock(ctx, &storageapi.UnlockRequest{Path: r.path, Token: token}); err != nil {
 		return err

@@ -50,7 +50,7 @@ func proppatch(w http.ResponseWriter, r *request) error {
 	request.Path, request.Conditions = r.path, conditions
 	folder := r.folder
 	if !refused {
-		ctx, cancel := r.call()
+		ctx, cancel := r.change()
 		defer cancel()
 		entry, err := r.handler.storage.SetProperties(ctx, request)
 		if err != nil {

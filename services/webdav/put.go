@@ -100,7 +100,7 @@ func (r *request) putSmall(u upload) (*storageapi.WriteResponse, error) {
 	if _, err := io.ReadFull(r.Body, content); err != nil {
 		return nil, errShort
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	return r.handler.storage.Put(ctx, &storageapi.PutRequest{
 		Path: r.path, Content: content, Expected: u.expected, MtimeUnixNano: u.mtime, Conditions: u.conditions,
@@ -128,9 +128,7 @@ func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
 		r.abort(begun.UploadId)
 		return nil, err
 	}
-	commitCtx, cancelCommit := r.call()
-	defer cancelCommit()
-	response, err := r.handler.storage.CommitUpload(commitCtx, &storageapi.CommitUploadRequest{
+	response, err := r.commit(&storageapi.CommitUploadRequest{
 		UploadId: begun.UploadId, Size: uint64(size), Checksums: checksums,
 	})
 	if err != nil {
@@ -138,6 +136,14 @@ func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
 	}
 	loan.Return()
 	return response, nil
+}
+
+// commit makes an upload visible, also for a client that has given up by now: all of it has
+// come, and the next try would take as long.
+func (r *request) commit(commit *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
+	defer cancel()
+	return r.handler.storage.CommitUpload(ctx, commit)
 }
 
 // forgotten translates the answer of a storage that was replaced during the upload and

@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"go-micro.dev/v4/client"
+	microerrors "go-micro.dev/v4/errors"
 	"go-micro.dev/v4/server"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/registry"
@@ -173,6 +175,66 @@ func TestACommandFailsAtOnceWhenNobodyListens(t *testing.T) {
 	if err := CheckHealth(ctx, c, "grpc", "unix:"+socketPath(t)); err == nil || ctx.Err() != nil {
 		t.Errorf("got %v, context %v", err, ctx.Err())
 	}
+}
+
+func TestAFailedCallSaysWhetherToAskAgain(t *testing.T) {
+	socket := socketPath(t)
+	start(t, "grpc", socket)
+	there, nowhere := "unix:"+socket, "unix:"+socketPath(t)
+	waits := NewClient(registry.NewDirectory())
+	if err := healthOf(t, waits, socket); err != nil {
+		t.Fatal(err)
+	}
+	huge := &healthpb.HealthCheckRequest{Service: strings.Repeat("x", maxMessageBytes)}
+	for name, test := range map[string]struct {
+		client   client.Client
+		address  string
+		request  *healthpb.HealthCheckRequest
+		endpoint string
+		given    time.Duration
+		want     Failure
+	}{
+		"nobody listens":        {NewClient(registry.NewDirectory(), FailFast()), nowhere, nil, healthEndpoint, patience, WentAway},
+		"nobody came in time":   {waits, nowhere, nil, healthEndpoint, 100 * time.Millisecond, Late},
+		"too large a message":   {waits, there, huge, healthEndpoint, patience, Unable},
+		"no such call":          {waits, there, nil, "Health.Ask", patience, Unable},
+		"it is not a good call": {waits, there, nil, "Health", patience, Unable},
+	} {
+		for _, kind := range []string{"call", "stream"} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), test.given)
+				defer cancel()
+				if got, err := fail(ctx, test.client, kind, test.address, test.endpoint, test.request); got != test.want {
+					t.Errorf("it is taken for %d: %v", got, err)
+				}
+			})
+		}
+	}
+	if got := FailureOf(microerrors.New("users", "no", http.StatusForbidden)); got != Refused {
+		t.Errorf("an answer is taken for %d", got)
+	}
+}
+
+// fail makes a call that fails, in one of two ways.
+func fail(ctx context.Context, c client.Client, kind, address, endpoint string, body *healthpb.HealthCheckRequest) (Failure, error) {
+	if body == nil {
+		body = &healthpb.HealthCheckRequest{}
+	}
+	request := c.NewRequest("grpc", endpoint, body)
+	if kind == "call" {
+		err := c.Call(ctx, request, &healthpb.HealthCheckResponse{}, client.WithAddress(address))
+		return FailureOf(err), err
+	}
+	stream, err := c.Stream(ctx, request, client.WithAddress(address))
+	if err != nil {
+		return FailureOf(err), err
+	}
+	defer stream.Close()
+	if err := stream.Send(body); err != nil && err != io.EOF {
+		return FailureOf(err), err
+	}
+	err = stream.Recv(&healthpb.HealthCheckResponse{})
+	return FailureOf(err), err
 }
 
 func TestAGRPCServiceTellsItsOwnHealth(t *testing.T) {
