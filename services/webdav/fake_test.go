@@ -2,6 +2,7 @@ package webdav
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -26,6 +27,7 @@ type fakeStorage struct {
 	entries  map[string]*storageapi.Entry
 	content  map[string][]byte
 	away     int   // so many calls fail as if storage were being restarted
+	cutOff   int   // so many listings end before their last part
 	refuse   error // what writes are answered with
 	put      *storageapi.PutRequest
 	set      *storageapi.SetPropertiesRequest
@@ -63,20 +65,42 @@ func (f *fakeStorage) Stat(_ context.Context, in *storageapi.StatRequest, _ ...c
 	return f.entry(in.Path)
 }
 
-func (f *fakeStorage) List(_ context.Context, in *storageapi.ListRequest, _ ...client.CallOption) (*storageapi.ListResponse, error) {
+func (f *fakeStorage) List(_ context.Context, in *storageapi.ListRequest, _ ...client.CallOption) (storageapi.Storage_ListService, error) {
 	entry, err := f.entry(in.Path)
 	if err != nil {
 		return nil, err
 	}
-	response := &storageapi.ListResponse{Directory: entry}
+	listing := &fakeListing{storage: f, parts: []*storageapi.ListPart{{Directory: entry}}}
 	for name, child := range f.entries {
 		if name != "/" && path.Dir(name) == in.Path {
-			response.Children = append(response.Children, child)
+			listing.parts = append(listing.parts, &storageapi.ListPart{Children: []*storageapi.Entry{child}})
 		}
 	}
-	sort.Slice(response.Children, func(i, j int) bool { return response.Children[i].Path < response.Children[j].Path })
-	return response, nil
+	sort.Slice(listing.parts[1:], func(i, j int) bool { return listing.parts[1+i].Children[0].Path < listing.parts[1+j].Children[0].Path })
+	return listing, nil
 }
+
+// fakeListing is a listing in many parts.
+type fakeListing struct {
+	storageapi.Storage_ListService
+	storage *fakeStorage
+	parts   []*storageapi.ListPart
+}
+
+func (l *fakeListing) Recv() (*storageapi.ListPart, error) {
+	if len(l.parts) == 0 {
+		return nil, io.EOF
+	}
+	if len(l.parts) == 1 && l.storage.cutOff > 0 {
+		l.storage.cutOff--
+		return nil, microerrors.New("go.micro.client", "connection lost", 503)
+	}
+	part := l.parts[0]
+	l.parts = l.parts[1:]
+	return part, nil
+}
+
+func (l *fakeListing) Close() error { return nil }
 
 func (f *fakeStorage) Usage(context.Context, *storageapi.UsageRequest, ...client.CallOption) (*storageapi.UsageResponse, error) {
 	return &storageapi.UsageResponse{UsedBytes: 7, AvailableBytes: 93}, f.arrives()

@@ -185,6 +185,19 @@ func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
 	}
 }
 
+func TestAListingThatWasCutOffIsReadAgainFromItsBeginning(t *testing.T) {
+	storage := aliceFiles()
+	whole := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1").Body.String()
+	storage.cutOff = 2
+	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusMultiStatus || answer.Body.String() != whole {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	storage.cutOff = 1 << 30
+	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
 func TestALockedResourceNamesWhatIsLocked(t *testing.T) {
 	storage := aliceFiles()
 	storage.refuse = refusal(423)

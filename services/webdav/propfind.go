@@ -3,6 +3,8 @@ package webdav
 import (
 	"context"
 	"encoding/xml"
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 
@@ -38,42 +40,65 @@ func propfind(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	entries, err := r.entries(depth, conditions)
+	m, err := read(r, func(ctx context.Context) (*multistatus, error) {
+		return r.describeAll(ctx, depth, conditions, query)
+	})
 	if err != nil {
 		return err
-	}
-	var usage *storageapi.UsageResponse
-	if query.quota() {
-		usage, err = read(r, func(ctx context.Context) (*storageapi.UsageResponse, error) {
-			return r.handler.storage.Usage(ctx, &storageapi.UsageRequest{})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	m := newMultistatus()
-	for _, entry := range entries {
-		m.resource(&resource{Entry: entry, request: r, usage: usage}, query)
 	}
 	m.send(w)
 	return nil
 }
 
-// entries returns the resource and, with depth 1, what is in it.
-func (r *request) entries(depth string, conditions *storageapi.Conditions) ([]*storageapi.Entry, error) {
+// describeAll writes what is asked about a resource and, with depth 1, what is in it.
+func (r *request) describeAll(ctx context.Context, depth string, conditions *storageapi.Conditions, query wanted) (*multistatus, error) {
+	var usage *storageapi.UsageResponse
+	if query.quota() {
+		var err error
+		if usage, err = r.handler.storage.Usage(ctx, &storageapi.UsageRequest{}); err != nil {
+			return nil, err
+		}
+	}
+	m := newMultistatus()
+	describe := func(entry *storageapi.Entry) { m.resource(&resource{Entry: entry, request: r, usage: usage}, query) }
 	if depth == "0" {
-		entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
-			return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
-		})
-		return []*storageapi.Entry{entry}, err
+		entry, err := r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
+		if err != nil {
+			return nil, err
+		}
+		describe(entry)
+		return m, nil
 	}
-	listing, err := read(r, func(ctx context.Context) (*storageapi.ListResponse, error) {
-		return r.handler.storage.List(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions})
-	})
+	return m, r.list(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions}, describe)
+}
+
+// list calls visit for a folder and for what is in it, all as of one moment.
+func (r *request) list(ctx context.Context, request *storageapi.ListRequest, visit func(*storageapi.Entry)) error {
+	// go-micro's client loses count of a stream when its context ends while it is opened. So
+	// that of the request does not end it, only its deadline.
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	stream, err := r.handler.storage.List(ctx, request)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return append([]*storageapi.Entry{listing.Directory}, listing.Children...), nil
+	defer stream.Close()
+	for {
+		part, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if part.Directory != nil {
+			visit(part.Directory)
+		}
+		for _, child := range part.Children {
+			visit(child)
+		}
+	}
 }
 
 // query reads the body of a PROPFIND; none means allprop (RFC 4918, section 9.1).

@@ -421,28 +421,28 @@ func (x *ListRequest) GetConditions() *Conditions {
 	return nil
 }
 
-type ListResponse struct {
+type ListPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Directory     *Entry                 `protobuf:"bytes,1,opt,name=directory,proto3" json:"directory,omitempty"` // of a file: the file itself
-	Children      []*Entry               `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`   // by name
+	Directory     *Entry                 `protobuf:"bytes,1,opt,name=directory,proto3" json:"directory,omitempty"` // first message only; of a file: the file itself
+	Children      []*Entry               `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`   // by name, continued in the next message
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ListResponse) Reset() {
-	*x = ListResponse{}
+func (x *ListPart) Reset() {
+	*x = ListPart{}
 	mi := &file_storage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ListResponse) String() string {
+func (x *ListPart) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ListResponse) ProtoMessage() {}
+func (*ListPart) ProtoMessage() {}
 
-func (x *ListResponse) ProtoReflect() protoreflect.Message {
+func (x *ListPart) ProtoReflect() protoreflect.Message {
 	mi := &file_storage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -454,19 +454,19 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
-func (*ListResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use ListPart.ProtoReflect.Descriptor instead.
+func (*ListPart) Descriptor() ([]byte, []int) {
 	return file_storage_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *ListResponse) GetDirectory() *Entry {
+func (x *ListPart) GetDirectory() *Entry {
 	if x != nil {
 		return x.Directory
 	}
 	return nil
 }
 
-func (x *ListResponse) GetChildren() []*Entry {
+func (x *ListPart) GetChildren() []*Entry {
 	if x != nil {
 		return x.Children
 	}
@@ -2638,8 +2638,8 @@ const file_storage_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12;\n" +
 	"\n" +
 	"conditions\x18\x02 \x01(\v2\x1b.ocis.storage.v1.ConditionsR\n" +
-	"conditions\"x\n" +
-	"\fListResponse\x124\n" +
+	"conditions\"t\n" +
+	"\bListPart\x124\n" +
 	"\tdirectory\x18\x01 \x01(\v2\x16.ocis.storage.v1.EntryR\tdirectory\x122\n" +
 	"\bchildren\x18\x02 \x03(\v2\x16.ocis.storage.v1.EntryR\bchildren\"\x0e\n" +
 	"\fUsageRequest\"W\n" +
@@ -2811,10 +2811,10 @@ const file_storage_proto_rawDesc = "" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tTYPE_FILE\x10\x01\x12\x12\n" +
-	"\x0eTYPE_DIRECTORY\x10\x022\xe0\f\n" +
+	"\x0eTYPE_DIRECTORY\x10\x022\xde\f\n" +
 	"\aStorage\x12<\n" +
-	"\x04Stat\x12\x1c.ocis.storage.v1.StatRequest\x1a\x16.ocis.storage.v1.Entry\x12C\n" +
-	"\x04List\x12\x1c.ocis.storage.v1.ListRequest\x1a\x1d.ocis.storage.v1.ListResponse\x12F\n" +
+	"\x04Stat\x12\x1c.ocis.storage.v1.StatRequest\x1a\x16.ocis.storage.v1.Entry\x12A\n" +
+	"\x04List\x12\x1c.ocis.storage.v1.ListRequest\x1a\x19.ocis.storage.v1.ListPart0\x01\x12F\n" +
 	"\x05Usage\x12\x1d.ocis.storage.v1.UsageRequest\x1a\x1e.ocis.storage.v1.UsageResponse\x12C\n" +
 	"\x04Open\x12\x1c.ocis.storage.v1.OpenRequest\x1a\x1d.ocis.storage.v1.OpenResponse\x12J\n" +
 	"\bDownload\x12\x1c.ocis.storage.v1.OpenRequest\x1a\x1e.ocis.storage.v1.DownloadChunk0\x01\x12B\n" +
@@ -2857,7 +2857,7 @@ var file_storage_proto_goTypes = []any{
 	(*Property)(nil),             // 3: ocis.storage.v1.Property
 	(*StatRequest)(nil),          // 4: ocis.storage.v1.StatRequest
 	(*ListRequest)(nil),          // 5: ocis.storage.v1.ListRequest
-	(*ListResponse)(nil),         // 6: ocis.storage.v1.ListResponse
+	(*ListPart)(nil),             // 6: ocis.storage.v1.ListPart
 	(*UsageRequest)(nil),         // 7: ocis.storage.v1.UsageRequest
 	(*UsageResponse)(nil),        // 8: ocis.storage.v1.UsageResponse
 	(*OpenRequest)(nil),          // 9: ocis.storage.v1.OpenRequest
@@ -2902,8 +2902,8 @@ var file_storage_proto_depIdxs = []int32{
 	30, // 3: ocis.storage.v1.Entry.locks:type_name -> ocis.storage.v1.ActiveLock
 	12, // 4: ocis.storage.v1.StatRequest.conditions:type_name -> ocis.storage.v1.Conditions
 	12, // 5: ocis.storage.v1.ListRequest.conditions:type_name -> ocis.storage.v1.Conditions
-	1,  // 6: ocis.storage.v1.ListResponse.directory:type_name -> ocis.storage.v1.Entry
-	1,  // 7: ocis.storage.v1.ListResponse.children:type_name -> ocis.storage.v1.Entry
+	1,  // 6: ocis.storage.v1.ListPart.directory:type_name -> ocis.storage.v1.Entry
+	1,  // 7: ocis.storage.v1.ListPart.children:type_name -> ocis.storage.v1.Entry
 	12, // 8: ocis.storage.v1.OpenRequest.conditions:type_name -> ocis.storage.v1.Conditions
 	1,  // 9: ocis.storage.v1.OpenResponse.entry:type_name -> ocis.storage.v1.Entry
 	1,  // 10: ocis.storage.v1.DownloadChunk.entry:type_name -> ocis.storage.v1.Entry
@@ -2952,7 +2952,7 @@ var file_storage_proto_depIdxs = []int32{
 	39, // 53: ocis.storage.v1.Storage.RestoreTrash:input_type -> ocis.storage.v1.RestoreTrashRequest
 	40, // 54: ocis.storage.v1.Storage.PurgeTrash:input_type -> ocis.storage.v1.PurgeTrashRequest
 	1,  // 55: ocis.storage.v1.Storage.Stat:output_type -> ocis.storage.v1.Entry
-	6,  // 56: ocis.storage.v1.Storage.List:output_type -> ocis.storage.v1.ListResponse
+	6,  // 56: ocis.storage.v1.Storage.List:output_type -> ocis.storage.v1.ListPart
 	8,  // 57: ocis.storage.v1.Storage.Usage:output_type -> ocis.storage.v1.UsageResponse
 	10, // 58: ocis.storage.v1.Storage.Open:output_type -> ocis.storage.v1.OpenResponse
 	11, // 59: ocis.storage.v1.Storage.Download:output_type -> ocis.storage.v1.DownloadChunk
