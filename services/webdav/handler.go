@@ -66,6 +66,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, &davError{status: http.StatusUnauthorized, message: "log in first"})
 		return
 	}
+	if collection, ok := isAbove(r.URL.Path); ok {
+		h.serveAbove(w, r, user, collection)
+		return
+	}
 	root, path, err := locate(r.URL, user.Username)
 	if err != nil {
 		h.fail(w, r, err)
@@ -97,7 +101,10 @@ func (r *request) change() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), changeTimeout)
 }
 
-func options(w http.ResponseWriter, _ *request) error {
+func options(w http.ResponseWriter, _ *request) error { return offer(w, allowed) }
+
+// offer answers OPTIONS.
+func offer(w http.ResponseWriter, allowed string) error {
 	header := w.Header()
 	header.Set("Allow", allowed)
 	header.Set("DAV", "1, 2, 3")

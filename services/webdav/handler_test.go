@@ -91,6 +91,55 @@ func TestNobodyGetsNothing(t *testing.T) {
 	}
 }
 
+func TestTheWayDownToTheOwnFolderCanBeFound(t *testing.T) {
+	for _, test := range []struct {
+		collection string
+		hrefs      []string
+	}{
+		{"/remote.php/dav", []string{"/remote.php/dav/", "/remote.php/dav/files/", "/remote.php/dav/spaces/"}},
+		{"/remote.php/dav/files", []string{"/remote.php/dav/files/", "/remote.php/dav/files/alice/"}},
+		{"/remote.php/dav/spaces", []string{"/remote.php/dav/spaces/"}},
+		{"/dav", []string{"/dav/", "/dav/files/"}},
+		{"/dav/files", []string{"/dav/files/", "/dav/files/alice/"}},
+	} {
+		for _, slash := range []string{"", "/"} {
+			storage := aliceFiles()
+			if answer := do(t, storage, "OPTIONS", test.collection+slash, ""); answer.Code != http.StatusOK || answer.Header().Get("DAV") == "" || answer.Header().Get("Allow") != allowedAbove {
+				t.Errorf("OPTIONS %s%s gets %d, %v", test.collection, slash, answer.Code, answer.Header())
+			}
+			for depth, want := range map[string][]string{"0": test.hrefs[:1], "1": test.hrefs} {
+				answer := do(t, storage, "PROPFIND", test.collection+slash, "", "Depth", depth)
+				if got := hrefs(t, answer.Body.String()); answer.Code != http.StatusMultiStatus || !slices.Equal(got, want) {
+					t.Errorf("PROPFIND %s%s to depth %s gets %d, %v", test.collection, slash, depth, answer.Code, got)
+				}
+			}
+			if answer := do(t, storage, "PUT", test.collection+slash, "x"); answer.Code != http.StatusMethodNotAllowed || storage.put != nil {
+				t.Errorf("PUT %s%s gets %d", test.collection, slash, answer.Code)
+			}
+		}
+	}
+	body := do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/files/", prop("<D:resourcetype/><D:getetag/><o:id/><o:permissions/>"), "Depth", "0").Body.String()
+	if !strings.Contains(body, "<d:collection/>") || !strings.Contains(body, "<d:getetag></d:getetag><oc:id></oc:id><oc:permissions></oc:permissions></d:prop><d:status>HTTP/1.1 404") {
+		t.Errorf("what is not stored is said: %s", body)
+	}
+	if answer := do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/spaces/1/", "", "Depth", "0"); answer.Code != http.StatusNotFound {
+		t.Errorf("a space is there: %d", answer.Code)
+	}
+}
+
+// hrefs are the addresses in a multistatus.
+func hrefs(t *testing.T, document string) (list []string) {
+	t.Helper()
+	root, err := parseXML(strings.NewReader(document))
+	if err != nil || root == nil {
+		t.Fatalf("%v: %s", err, document)
+	}
+	for _, response := range root.children {
+		list = append(list, response.find("href").text)
+	}
+	return list
+}
+
 func TestAFileIsServedSoThatItCannotBecomeAPage(t *testing.T) {
 	answer := do(t, aliceFiles(), "GET", home+"/f.txt", "")
 	for name, want := range map[string]string{

@@ -24,15 +24,7 @@ func (q wanted) quota() bool {
 }
 
 func propfind(w http.ResponseWriter, r *request) error {
-	depth := r.Header.Get("Depth")
-	switch depth {
-	case "0", "1":
-	case "", "infinity", "Infinity":
-		return &davError{status: http.StatusForbidden, message: "ask for Depth 0 or 1", precondition: "propfind-finite-depth"}
-	default:
-		return &davError{status: http.StatusBadRequest, message: "Depth is 0 or 1"}
-	}
-	query, err := r.query()
+	depth, query, err := r.question()
 	if err != nil {
 		return err
 	}
@@ -48,6 +40,19 @@ func propfind(w http.ResponseWriter, r *request) error {
 	}
 	m.send(w)
 	return nil
+}
+
+// question reads what a PROPFIND asks, and to which depth: "0" or "1".
+func (r *request) question() (depth string, query wanted, err error) {
+	switch depth = r.Header.Get("Depth"); depth {
+	case "0", "1":
+	case "", "infinity", "Infinity":
+		return "", wanted{}, &davError{status: http.StatusForbidden, message: "ask for Depth 0 or 1", precondition: "propfind-finite-depth"}
+	default:
+		return "", wanted{}, &davError{status: http.StatusBadRequest, message: "Depth is 0 or 1"}
+	}
+	query, err = r.query()
+	return depth, query, err
 }
 
 // describeAll writes what is asked about a resource and, with depth 1, what is in it.
@@ -175,7 +180,7 @@ func (m *multistatus) found(r *resource, props []xml.Name) (missing []xml.Name) 
 // value writes a property's value; false: there is no such property.
 func (m *multistatus) value(r *resource, name xml.Name) bool {
 	if write, ok := live[name]; ok {
-		return write(m, r)
+		return (r.Id != "" || aboveProps[name]) && write(m, r)
 	}
 	p := r.dead(name)
 	m.Write(p.GetInnerXml())
