@@ -117,7 +117,7 @@ func (h *handler) refuseLogin(x *exchange, err error) {
 		x.w.Header().Set("WWW-Authenticate", challenge)
 		x.refuse(http.StatusUnauthorized, err.Error())
 	case errors.Is(err, login.ErrLimited):
-		x.w.Header().Set("Retry-After", "60")
+		x.w.Header().Set("Retry-After", "5")
 		x.refuse(http.StatusTooManyRequests, err.Error())
 	default:
 		h.log.WithError(err).Warn("a login could not be verified")
