@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,6 +24,7 @@ type handler struct {
 	access    *accesslog.Log
 	ids       *requestIDs
 	crossSite *http.CrossOriginProtection
+	behind    bool          // another proxy is in front
 	stall     time.Duration // how long a client may send or take nothing at all
 	log       *logrus.Entry
 }
@@ -45,9 +45,8 @@ type exchange struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	upstream.RenewDeadline(w, r, h.stall) // the one of the connection's last request may be over
-	remote, _, _ := net.SplitHostPort(r.RemoteAddr)
 	x := &exchange{w: w, r: r, content: upstream.NewContent(w, r, h.stall), stall: h.stall, entry: accesslog.Entry{
-		At: began, Method: r.Method, Path: r.URL.Path, Remote: remote, RequestID: h.ids.of(r), Aborted: true,
+		At: began, Method: r.Method, Path: r.URL.Path, Remote: clientAddress(r, h.behind), RequestID: h.ids.of(r), Aborted: true,
 	}}
 	w.Header()[headerRequestID] = []string{x.entry.RequestID}
 	// Also when the response is cut off by a panic.

@@ -138,6 +138,7 @@ func (s *service) newHandler(directory *registry.Directory, forwarder *upstream.
 		access:    access,
 		ids:       newRequestIDs(),
 		crossSite: http.NewCrossOriginProtection(),
+		behind:    !s.settings.TLS,
 		stall:     stall,
 		log:       log,
 	}
