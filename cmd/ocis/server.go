@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -118,7 +119,7 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 		if err != nil {
 			return nil, err
 		}
-		closeDoors, err := openDoors(src, log, options.Node, sup, collector, announcer)
+		closeDoors, err := openDoors(src, log, options.Node, sup, collector, announcer, options.Declarations)
 		if err != nil {
 			closeMetrics()
 			return nil, err
@@ -133,7 +134,7 @@ func supervise(src *config.Source, log *logrus.Logger, options supervisor.Option
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control
 // API, and over NATS the registry and the events. close ends both.
-func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervisor.Supervisor, collector *metrics.Collector, announcer *registry.Announcer) (close func(), err error) {
+func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervisor.Supervisor, collector *metrics.Collector, announcer *registry.Announcer, services []plugins.Declaration) (close func(), err error) {
 	announcer.Reset()
 	socket := filepath.Join(src.Paths.Run, client.SocketName)
 	api, err := control.Listen(socket, sup, collector, log)
@@ -142,7 +143,7 @@ func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervi
 	}
 	announcer.Enter(runtimeName, []plugins.Registration{{
 		Service: runtimeName, Version: versionOf().Version, NodeID: runtimeName, Address: "unix:" + socket,
-		Metadata: map[string]string{"protocol": "http"},
+		Metadata: runtimeMetadata(sup.Names(), services),
 	}})
 	conn, err := bus.Connect(src, runtimeName)
 	if err == nil {
@@ -164,6 +165,18 @@ func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervi
 			log.WithError(err).Warn("the control API did not close cleanly")
 		}
 	}, nil
+}
+
+// runtimeMetadata says what is spoken at the runtime's node, and which services run, by
+// their names, out of all that there are.
+func runtimeMetadata(names []string, services []plugins.Declaration) map[string]string {
+	metadata := map[string]string{"protocol": "http", registry.Keeps + runtimeName: "keeps all the others alive"}
+	for _, service := range services {
+		if slices.Contains(names, service.Name) {
+			metadata[registry.Keeps+service.Name] = service.Summary
+		}
+	}
+	return metadata
 }
 
 // surviveLostOutput keeps the runtime, and with it the order of the shutdown, when nobody

@@ -18,6 +18,10 @@ type Document struct {
 	Nodes   []plugins.Registration `json:"nodes"`
 }
 
+// Keeps begins the keys of a runtime's own metadata that name the services it keeps; their
+// values are the summaries. Who is not ready is in no other node.
+const Keeps = "keeps."
+
 func decodeDocument(data []byte) (Document, error) {
 	var d Document
 	if err := json.Unmarshal(data, &d); err != nil {
