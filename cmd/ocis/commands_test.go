@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +22,11 @@ func TestEveryServiceIsHealthyFromOutside(t *testing.T) {
 	for _, b := range family {
 		if stdout, stderr, code := server.Ocis(b.name, "health"); code != 0 || !strings.Contains(stdout, b.name+" is healthy") {
 			t.Errorf("%s: %d %s%s", b.name, code, stdout, stderr)
+		}
+	}
+	for login, want := range map[string]int{"": http.StatusUnauthorized, "admin:" + ocistest.Password: http.StatusNotFound} {
+		if status, body := server.Do("GET", "/healthz", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(login))); status != want {
+			t.Errorf("over the network %q gets %d %s", login, status, body)
 		}
 	}
 	if _, stderr, code := server.Ocis("kill", "web"); code != 0 {

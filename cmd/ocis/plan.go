@@ -19,6 +19,7 @@ import (
 type plan struct {
 	log        *logrus.Logger
 	node       string // the name of this machine
+	services   []plugins.Declaration
 	url        string // where clients go
 	announcer  *registry.Announcer
 	recorder   *metrics.Recorder
@@ -33,7 +34,7 @@ func planStart(src *config.Source) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{}
+	p := &plan{services: declarations}
 	if p.log, err = logging.New(src, os.Stderr); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -86,7 +87,7 @@ func supervise(src *config.Source, p *plan, greet func()) error {
 		if err != nil {
 			return nil, err
 		}
-		closeDoors, err := openDoors(src, log, p.node, sup, collector, p.announcer)
+		closeDoors, err := openDoors(src, p, collector)
 		if err != nil {
 			closeMetrics()
 			return nil, err
@@ -101,7 +102,8 @@ func supervise(src *config.Source, p *plan, greet func()) error {
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control
 // API, and over NATS the registry and the events. close ends both.
-func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervisor.Supervisor, collector *metrics.Collector, announcer *registry.Announcer) (close func(), err error) {
+func openDoors(src *config.Source, p *plan, collector *metrics.Collector) (close func(), err error) {
+	log, sup, announcer := p.log, p.supervisor, p.announcer
 	announcer.Reset()
 	socket := filepath.Join(src.Paths.Run, client.SocketName)
 	api, err := control.Listen(socket, sup, collector, log)
@@ -110,7 +112,7 @@ func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervi
 	}
 	announcer.Enter(runtimeName, []plugins.Registration{{
 		Service: runtimeName, Version: versionOf().Version, NodeID: runtimeName, Address: "unix:" + socket,
-		Metadata: map[string]string{"protocol": "http"},
+		Metadata: runtimeMetadata(sup.Names(), p.services),
 	}})
 	conn, err := bus.Connect(src, runtimeName)
 	if err == nil {
@@ -122,7 +124,7 @@ func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervi
 	ctx, cancel := context.WithCancel(context.Background())
 	var announcing sync.WaitGroup
 	announcing.Go(func() { announcer.Serve(ctx) })
-	announcing.Go(func() { broadcast.Run(ctx, conn, node, sup.History(), log.WithField("component", "broadcast")) })
+	announcing.Go(func() { broadcast.Run(ctx, conn, p.node, sup.History(), log.WithField("component", "broadcast")) })
 	return func() {
 		cancel()
 		announcing.Wait()
@@ -132,6 +134,18 @@ func openDoors(src *config.Source, log *logrus.Logger, node string, sup *supervi
 			log.WithError(err).Warn("the control API did not close cleanly")
 		}
 	}, nil
+}
+
+// runtimeMetadata says what is spoken at the runtime's node, and which services run, by
+// their names, out of all that there are.
+func runtimeMetadata(names []string, services []plugins.Declaration) map[string]string {
+	metadata := map[string]string{"protocol": "http", registry.Keeps + runtimeName: "keeps all the others alive"}
+	for _, service := range services {
+		if slices.Contains(names, service.Name) {
+			metadata[registry.Keeps+service.Name] = service.Summary
+		}
+	}
+	return metadata
 }
 
 // surviveLostOutput keeps the runtime, and with it the order of the shutdown, when nobody

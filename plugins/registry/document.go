@@ -26,6 +26,10 @@ func (d Document) replaces(known Document) bool {
 	return d.Epoch != known.Epoch || d.Sequence > known.Sequence
 }
 
+// Keeps begins the keys of a runtime's own metadata that name the services it keeps; their
+// values are the summaries. Who is not ready is in no other node.
+const Keeps = "keeps."
+
 func decodeDocument(data []byte) (Document, error) {
 	var d Document
 	if err := json.Unmarshal(data, &d); err != nil {

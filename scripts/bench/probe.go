@@ -85,7 +85,8 @@ func probeGRPC(conn net.Conn) error {
 	return errors.New("the settings are not acknowledged")
 }
 
-// probeHTTP asks for the health of a service; every one answers without a token.
+// probeHTTP asks for anything but the public start page, for which the proxy would ask
+// another service: without a token it is refused, which is an answer.
 func probeHTTP(conn net.Conn) error {
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
 		return err

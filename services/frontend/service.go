@@ -44,7 +44,8 @@ func New(src *config.Source) (plugins.Service, error) {
 			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
-			return microservice.ServeHTTP(ctx, child, "", token.Require(verifier, routes(settings)))
+			handler := token.Require(verifier, routes(settings))
+			return microservice.ServeHTTP(ctx, child, "", microservice.WithHealth(child, verifier, handler))
 		},
 	}, nil
 }

@@ -31,15 +31,20 @@ func Keys() (signing, verifying string, err error) {
 
 // Authorize returns a context whose calls carry the operator's token.
 func Authorize(ctx context.Context, src *config.Source) (context.Context, error) {
-	signer, err := token.NewSigner(src)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := signer.Sign(token.Claims{Service: "cli"})
+	signed, err := sign(src, token.Operator)
 	if err != nil {
 		return nil, err
 	}
 	return token.Outgoing(ctx, signed), nil
+}
+
+// sign returns a token on behalf of one of the names that are no service's.
+func sign(src *config.Source, name string) (string, error) {
+	signer, err := token.NewSigner(src)
+	if err != nil {
+		return "", err
+	}
+	return signer.Sign(token.Claims{Service: name})
 }
 
 // Users returns a client of the users service on this machine.
@@ -73,7 +78,7 @@ func Probe(ctx context.Context, src *config.Source, service string, socket plugi
 		defer conn.Close()
 		return conn.FlushWithContext(ctx)
 	case "http", "https":
-		return probeHTTP(ctx, socket)
+		return probeHTTP(ctx, src, socket)
 	}
 	return fmt.Errorf("nothing is known of the protocol %q at %s", socket.Protocol, socket.Address)
 }
@@ -81,13 +86,17 @@ func Probe(ctx context.Context, src *config.Source, service string, socket plugi
 // maxReason bounds what is shown of an unhealthy answer.
 const maxReason = 512
 
-func probeHTTP(ctx context.Context, socket plugins.Socket) error {
+func probeHTTP(ctx context.Context, src *config.Source, socket plugins.Socket) error {
+	signed, err := sign(src, token.Health)
+	if err != nil {
+		return err
+	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var dialer net.Dialer
 			return dialer.DialContext(ctx, socket.Network, socket.Address)
 		},
-		// The certificate may be self-signed, and what is asked for is no secret.
+		// The certificate may be self-signed, and the token is good for nothing else.
 		TLSClientConfig: insecure(),
 	}
 	defer transport.CloseIdleConnections()
@@ -95,6 +104,7 @@ func probeHTTP(ctx context.Context, socket plugins.Socket) error {
 	if err != nil {
 		return err
 	}
+	request.Header.Set(token.Header, signed)
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return err

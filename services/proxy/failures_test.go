@@ -276,6 +276,21 @@ func TestAClientThatStallsIsLetGo(t *testing.T) {
 	}
 }
 
+// slowly is content of 96 bytes that takes three times as long as a stall.
+func slowly(stall time.Duration) io.Reader {
+	content, more := io.Pipe()
+	go func() {
+		defer more.Close()
+		ticker := time.NewTicker(stall / 8) // the client's pace, not a wait for anything
+		defer ticker.Stop()
+		for range 24 {
+			<-ticker.C
+			_, _ = more.Write([]byte("drop"))
+		}
+	}()
+	return content
+}
+
 func TestAClientThatIsSlowButMovesIsServed(t *testing.T) {
 	const stall = 200 * time.Millisecond
 	for _, http2 := range []bool{false, true} {
@@ -285,22 +300,34 @@ func TestAClientThatIsSlowButMovesIsServed(t *testing.T) {
 				n, err := io.Copy(io.Discard, r.Body)
 				fmt.Fprint(w, n, err)
 			})
-			content, more := io.Pipe()
-			go func() {
-				defer more.Close()
-				ticker := time.NewTicker(stall / 8) // the client's pace, not a wait for anything
-				defer ticker.Stop()
-				for range 24 { // three times as long as a stall
-					<-ticker.C
-					_, _ = more.Write([]byte("drop"))
-				}
-			}()
-			if _, body := s.want(http.StatusOK, s.request("PUT", "/dav/a", content)); body != "96 <nil>" {
+			if _, body := s.want(http.StatusOK, s.request("PUT", "/dav/a", slowly(stall))); body != "96 <nil>" {
 				t.Errorf("arrived: %s", body)
 			}
 			// The connection's deadlines are over by now: the next request must not see them.
 			s.want(http.StatusOK, s.request("PUT", "/dav/a", strings.NewReader("x")))
 		})
+	}
+}
+
+func TestASlowClientGetsItsAnswerAlsoWithoutABody(t *testing.T) {
+	const stall = 200 * time.Millisecond
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		status int
+	}{
+		"done":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }, http.StatusCreated},
+		"by the proxy": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, http.StatusBadGateway},
+	} {
+		for _, http2 := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", HTTP/2 ", http2), func(t *testing.T) {
+				s := newStack(t, http2, func(h *handler) { h.stall = stall })
+				s.serve(serviceWebDAV, func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
+					test.answer(w, r)
+				})
+				s.want(test.status, s.request("PUT", "/dav/a", slowly(stall)))
+			})
+		}
 	}
 }
 

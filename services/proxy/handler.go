@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,6 +24,7 @@ type handler struct {
 	access    *accesslog.Log
 	ids       *requestIDs
 	crossSite *http.CrossOriginProtection
+	behind    bool          // another proxy is in front
 	stall     time.Duration // how long a client may send or take nothing at all
 	log       *logrus.Entry
 }
@@ -37,20 +37,16 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	content *upstream.Content
+	stall   time.Duration
 	entry   accesslog.Entry
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	if r.ProtoMajor == 1 {
-		// The one of the last request on this connection may be over. Not every
-		// ResponseWriter of a test has one.
-		_ = http.NewResponseController(w).SetWriteDeadline(upstream.WriteDeadline(h.stall))
-	}
-	remote, _, _ := net.SplitHostPort(r.RemoteAddr)
-	x := &exchange{w: w, r: r, content: upstream.NewContent(w, r, h.stall), entry: accesslog.Entry{
-		At: began, Method: r.Method, Path: r.URL.Path, Remote: remote, RequestID: h.ids.of(r), Aborted: true,
+	upstream.RenewDeadline(w, r, h.stall) // the one of the connection's last request may be over
+	x := &exchange{w: w, r: r, content: upstream.NewContent(w, r, h.stall), stall: h.stall, entry: accesslog.Entry{
+		At: began, Method: r.Method, Path: r.URL.Path, Remote: clientAddress(r, h.behind), RequestID: h.ids.of(r), Aborted: true,
 	}}
 	w.Header()[headerRequestID] = []string{x.entry.RequestID}
 	// Also when the response is cut off by a panic.
@@ -120,7 +116,7 @@ func (h *handler) refuseLogin(x *exchange, err error) {
 		x.w.Header().Set("WWW-Authenticate", challenge)
 		x.refuse(http.StatusUnauthorized, err.Error())
 	case errors.Is(err, login.ErrLimited):
-		x.w.Header().Set("Retry-After", "60")
+		x.w.Header().Set("Retry-After", "5")
 		x.refuse(http.StatusTooManyRequests, err.Error())
 	default:
 		h.log.WithError(err).Warn("a login could not be verified")
@@ -209,6 +205,7 @@ func (x *exchange) refuse(status int, text string) {
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
+	upstream.RenewDeadline(x.w, x.r, x.stall)
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
 		n, _ := x.w.Write([]byte(text + "\n")) // a client that is gone needs no answer

@@ -64,7 +64,11 @@ func New(src *config.Source) (plugins.Service, error) {
 	if err != nil {
 		return plugins.Service{}, err
 	}
-	s := &service{src: src, settings: settings, signer: signer}
+	verifier, err := token.NewVerifier(src)
+	if err != nil {
+		return plugins.Service{}, err
+	}
+	s := &service{src: src, settings: settings, signer: signer, verifier: verifier}
 	return plugins.Service{
 		Declaration: plugins.Declaration{
 			Name:         Name,
@@ -82,6 +86,7 @@ type service struct {
 	src      *config.Source
 	settings Settings
 	signer   *token.Signer
+	verifier *token.Verifier
 }
 
 func (s *service) run(ctx context.Context, child *plugins.Child) error {
@@ -99,7 +104,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 	forwarder := upstream.NewForwarder(directory, patience)
 	defer forwarder.Close()
 
-	handler := s.newHandler(directory, forwarder, access, child.Log())
+	handler := microservice.WithHealth(child, s.verifier, s.newHandler(directory, forwarder, access, child.Log()))
 	limits := &connections{most: int64(s.settings.MaxConnections), log: child.Log()}
 	return microservice.ServeHTTP(ctx, child, "", handler, func(srv *http.Server) {
 		srv.TLSConfig = tlsConfig
@@ -127,14 +132,21 @@ func (s *service) newHandler(directory *registry.Directory, forwarder *upstream.
 	users := usersapi.NewUsersService(serviceUsers, microservice.NewClient(directory))
 	return &handler{
 		logins:    login.NewAuthenticator(login.AskUsers(users, self), s.signer),
-		anonymous: self,
+		anonymous: nobody(s.signer),
 		forwarder: forwarder,
 		access:    access,
 		ids:       newRequestIDs(),
 		crossSite: http.NewCrossOriginProtection(),
+		behind:    !s.settings.TLS,
 		stall:     stall,
 		log:       log,
 	}
+}
+
+// nobody returns the passport of public requests. It is not the proxy's own: a service that
+// gets it must not be able to ask in the proxy's name.
+func nobody(signer *token.Signer) *login.Passport {
+	return login.NewPassport(signer, token.Claims{Service: token.Nobody})
 }
 
 // accessOutput is where the log goes, unless it is so quiet that requests are left out.

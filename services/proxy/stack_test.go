@@ -79,7 +79,7 @@ func newStack(t *testing.T, http2 bool, options ...func(*handler)) *stack {
 	log.SetOutput(io.Discard)
 	s := &stack{t: t, dir: dir, directory: registry.NewDirectory(), verifier: verifier, access: &lines{}}
 	s.handler = &handler{
-		anonymous: login.NewPassport(signer, token.Claims{Service: Name}),
+		anonymous: nobody(signer),
 		logins:    login.NewAuthenticator(s.ask, signer),
 		forwarder: upstream.NewForwarder(s.directory, 10*time.Second),
 		access:    accesslog.New(s.access, Name, "proxy-1"),
@@ -225,5 +225,6 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	claims, _ := token.FromContext(r.Context())
 	w.Header().Set("X-User", claims.Username)
 	w.Header().Set("X-Subject", claims.Subject)
+	w.Header().Set("X-Service", claims.Service)
 	_, _ = io.WriteString(w, r.Method+" "+r.RequestURI)
 }

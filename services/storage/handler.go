@@ -70,10 +70,41 @@ func (h *handler) Stat(ctx context.Context, in *storageapi.StatRequest, out *sto
 	return h.reply(out, entry, err)
 }
 
-// List implements storageapi.StorageHandler.
-func (h *handler) List(ctx context.Context, in *storageapi.ListRequest, out *storageapi.ListResponse) error {
-	response, err := h.tree.List(ctx, owner(ctx), in)
-	return h.reply(out, response, err)
+// partBytes is about how much of a listing one message has.
+const partBytes = 256 << 10
+
+// List implements storageapi.StorageHandler. The whole listing is in memory before the
+// first part goes out, so that a caller who takes it slowly does not hold up the database.
+func (h *handler) List(ctx context.Context, in *storageapi.ListRequest, stream storageapi.Storage_ListStream) error {
+	listing, err := h.tree.List(ctx, owner(ctx), in)
+	if err != nil {
+		return h.fault(err)
+	}
+	part, size := &storageapi.ListPart{Directory: listing.Directory}, 0
+	for _, child := range listing.Children {
+		if size += weight(child); size > partBytes {
+			if err := stream.Send(part); err != nil {
+				return err
+			}
+			part, size = &storageapi.ListPart{}, 0
+		}
+		part.Children = append(part.Children, child)
+	}
+	return stream.Send(part)
+}
+
+// weight is about how many bytes an entry has in a message; to count them would take a good
+// part of the time of a listing.
+func weight(entry *storageapi.Entry) int {
+	const fixed = 128
+	bytes := fixed + len(entry.Path)
+	for _, property := range entry.Properties {
+		bytes += fixed + len(property.InnerXml)
+	}
+	for _, lock := range entry.Locks {
+		bytes += fixed + len(lock.OwnerXml)
+	}
+	return bytes
 }
 
 // Usage implements storageapi.StorageHandler.

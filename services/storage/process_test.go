@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -180,6 +181,26 @@ func (f *family) put(path, content string) {
 	f.t.Helper()
 	if _, err := f.api.Put(f.as("alice"), &storageapi.PutRequest{Path: path, Content: []byte(content)}, f.here()); err != nil {
 		f.t.Fatal(err)
+	}
+}
+
+// list returns the children of a folder.
+func (f *family) list(path string) (children []*storageapi.Entry, err error) {
+	f.t.Helper()
+	stream, err := f.api.List(f.as("alice"), &storageapi.ListRequest{Path: path}, f.here())
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	for {
+		part, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return children, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, part.GetChildren()...)
 	}
 }
 
@@ -372,9 +393,33 @@ func TestAKilledServiceComesBackWithWhatItAcknowledged(t *testing.T) {
 		t.Errorf("commit of an upload from before: %v", err)
 	}
 	loan.Abandon()
-	list, err := f.api.List(f.as("alice"), &storageapi.ListRequest{Path: "/"}, f.here())
-	if err != nil || len(list.GetChildren()) != 2 {
+	if list, err := f.list("/"); err != nil || len(list) != 2 {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestAListingMayBeLargerThanAnyMessage(t *testing.T) {
+	f := newFamily(t)
+	property := &storageapi.Property{Namespace: "urn:x", Name: "large", InnerXml: bytes.Repeat([]byte("x"), 64_000)}
+	const files = 300 // with more than 16 MiB of properties
+	for i := range files {
+		path := fmt.Sprintf("/%03d", i)
+		f.put(path, "")
+		_, err := f.api.SetProperties(f.as("alice"), &storageapi.SetPropertiesRequest{
+			Path: path, Changes: []*storageapi.PropertyChange{{Property: property}},
+		}, f.here())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := f.list("/")
+	if err != nil || len(list) != files {
+		t.Fatalf("%d children, %v", len(list), err)
+	}
+	for i, child := range list {
+		if child.GetPath() != fmt.Sprintf("/%03d", i) || len(child.GetProperties()) != 1 {
+			t.Errorf("child %d is %s with %d properties", i, child.GetPath(), len(child.GetProperties()))
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func isProxy(claims token.Claims) bool { return claims.Service == "proxy" && claims.Subject == "" }
 
 // isOperator tells whether the command line of whoever runs the system asks.
-func isOperator(claims token.Claims) bool { return claims.Service == "cli" }
+func isOperator(claims token.Claims) bool { return claims.Service == token.Operator }
 
 // requireCaller refuses a call unless allowed says yes to who makes it.
 func requireCaller(ctx context.Context, allowed ...func(token.Claims) bool) error {

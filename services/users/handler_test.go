@@ -19,8 +19,8 @@ import (
 
 var (
 	proxy    = token.Claims{Service: "proxy"}
-	operator = token.Claims{Service: "cli"}
-	nobody   = token.Claims{Service: "webdav"}
+	operator = token.Claims{Service: token.Operator}
+	nobody   = token.Claims{Service: token.Nobody}
 )
 
 // newHandler returns a handler over a new store with the users admin and alice.

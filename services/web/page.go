@@ -10,11 +10,14 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"go-micro.dev/v4/registry"
+	microregistry "go-micro.dev/v4/registry"
+
+	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
 
 //go:embed page.html
@@ -35,20 +38,9 @@ var policy = sync.OnceValue(func() string {
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 })
 
-// family are the services that the page expects, with what they do for people.
-var family = []struct{ name, does string }{
-	{"proxy", "the way in: encryption and login"},
-	{"webdav", "files, for clients"},
-	{"storage", "keeps files and folders"},
-	{"users", "accounts and passwords"},
-	{"frontend", "answers sync clients' first questions"},
-	{"web", "this page"},
-	{"nats", "discovery and events"},
-}
-
 // site serves the page.
 type site struct {
-	services func() []*registry.Service
+	services func() []*microregistry.Service
 	log      *logrus.Entry
 }
 
@@ -115,25 +107,28 @@ func (s *site) view(r *http.Request, status int) view {
 	return v
 }
 
-// rows joins the family with what the registry lists; others than the family come last.
-func rows(listed []*registry.Service) ([]row, bool) {
-	nodes := make(map[string]int, len(listed))
+// rows joins the services that runtimes keep with those that are ready. all tells that
+// none is missing.
+func rows(listed []*microregistry.Service) (list []row, all bool) {
+	does, nodes := make(map[string]string), make(map[string]int)
 	for _, service := range listed {
 		nodes[service.Name] = len(service.Nodes)
+		if _, kept := does[service.Name]; !kept {
+			does[service.Name] = "" // until a runtime says more
+		}
+		for _, node := range service.Nodes {
+			for key, value := range node.Metadata {
+				if name, ok := strings.CutPrefix(key, registry.Keeps); ok {
+					does[name] = value
+				}
+			}
+		}
 	}
-	list, all := make([]row, 0, len(listed)), true
-	for _, member := range family {
-		shown := newRow(member.name, member.does, nodes[member.name])
+	all = len(listed) > 0
+	for _, name := range slices.Sorted(maps.Keys(does)) {
+		shown := newRow(name, does[name], nodes[name])
 		all = all && shown.Ready
 		list = append(list, shown)
-		delete(nodes, member.name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(nodes)) {
-		does := "a plugin"
-		if name == "runtime" { // there unless somebody started the services by hand
-			does = "keeps all the others alive"
-		}
-		list = append(list, newRow(name, does, nodes[name]))
 	}
 	return list, all
 }

@@ -7,17 +7,26 @@ import (
 	"testing"
 
 	"github.com/sirupsen/logrus"
-	"go-micro.dev/v4/registry"
+	microregistry "go-micro.dev/v4/registry"
+
+	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
 
-// show requests a path while these services are ready.
+// family is what the runtime keeps in these tests.
+var family = []string{"proxy", "webdav", "storage"}
+
+// show requests a path while these services are ready, beside a runtime that keeps a family.
 func show(t *testing.T, path string, ready ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	var listed []*registry.Service
-	for _, name := range ready {
-		listed = append(listed, &registry.Service{Name: name, Nodes: []*registry.Node{{Id: name}}})
+	runtime := &microregistry.Node{Id: "runtime", Metadata: map[string]string{"protocol": "http"}}
+	for _, name := range family {
+		runtime.Metadata[registry.Keeps+name] = "what " + name + " does"
 	}
-	s := &site{services: func() []*registry.Service { return listed }, log: logrus.NewEntry(logrus.New())}
+	listed := []*microregistry.Service{{Name: "runtime", Nodes: []*microregistry.Node{runtime}}}
+	for _, name := range ready {
+		listed = append(listed, &microregistry.Service{Name: name, Nodes: []*microregistry.Node{{Id: name}}})
+	}
+	s := &site{services: func() []*microregistry.Service { return listed }, log: logrus.NewEntry(logrus.New())}
 	request := httptest.NewRequest(http.MethodGet, path, nil)
 	request.Host = "cloud.example.org"
 	request.Header.Set("X-Forwarded-Proto", "https")
@@ -28,16 +37,15 @@ func show(t *testing.T, path string, ready ...string) *httptest.ResponseRecorder
 
 func TestThePageTellsWhichServicesAreReadyAndHowToConnect(t *testing.T) {
 	body := show(t, "/", "proxy", "webdav").Body.String()
-	for _, part := range []string{"https://cloud.example.org/remote.php/webdav/", "not all ready", "davs://cloud.example.org"} {
+	for _, part := range []string{"https://cloud.example.org/remote.php/webdav/", "not all ready", "what storage does", "davs://cloud.example.org"} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the page does not say %q", part)
 		}
 	}
-	if ready := strings.Count(body, `class="ready"`); ready != 2 {
-		t.Errorf("%d services are shown as ready", ready)
+	if ready, away := strings.Count(body, `class="ready"`), strings.Count(body, `class="away"`); ready != 3 || away != 1 { // with the runtime
+		t.Errorf("%d services are shown as ready, %d as not", ready, away)
 	}
-	everybody := []string{"proxy", "webdav", "storage", "users", "frontend", "web", "nats"}
-	if body := show(t, "/", everybody...).Body.String(); !strings.Contains(body, "all ready") || strings.Contains(body, `class="away"`) {
+	if body := show(t, "/", family...).Body.String(); !strings.Contains(body, "all ready") || strings.Contains(body, `class="away"`) {
 		t.Error("the page does not say that all are ready")
 	}
 }
@@ -50,14 +58,13 @@ func TestServicesFromElsewhereAreShownToo(t *testing.T) {
 }
 
 func TestThePageLooksAgainOnlyWhileSomethingIsMissing(t *testing.T) {
-	everybody := []string{"proxy", "webdav", "storage", "users", "frontend", "web", "nats"}
 	for name, test := range map[string]struct {
 		path  string
 		ready []string
 		again bool
 	}{
-		"all are ready":   {"/", everybody, false},
-		"one is missing":  {"/", everybody[1:], true},
+		"all are ready":   {"/", family, false},
+		"one is missing":  {"/", family[1:], true},
 		"another address": {"/nothing", nil, false},
 	} {
 		if got := strings.Contains(show(t, test.path, test.ready...).Body.String(), `http-equiv="refresh"`); got != test.again {
@@ -84,7 +91,7 @@ func TestThePageRunsNothingAndLoadsNothing(t *testing.T) {
 }
 
 func TestTheHostIsEscaped(t *testing.T) {
-	s := &site{services: func() []*registry.Service { return nil }, log: logrus.NewEntry(logrus.New())}
+	s := &site{services: func() []*microregistry.Service { return nil }, log: logrus.NewEntry(logrus.New())}
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
 	request.Host = `"><script>alert(1)</script>`
 	recorder := httptest.NewRecorder()

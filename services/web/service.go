@@ -41,7 +41,8 @@ func New(src *config.Source) (plugins.Service, error) {
 				return err
 			}
 			defer stop()
-			return microservice.ServeHTTP(ctx, child, "", token.Require(verifier, &site{services: directory.Services, log: child.Log()}))
+			handler := token.Require(verifier, &site{services: directory.Services, log: child.Log()})
+			return microservice.ServeHTTP(ctx, child, "", microservice.WithHealth(child, verifier, handler))
 		},
 	}, nil
 }

@@ -12,8 +12,13 @@ import (
 // evaluates all of it in its transaction.
 func (r *request) conditions() (*storageapi.Conditions, error) {
 	c := &storageapi.Conditions{
-		IfMatch:     etags(r.Header.Values("If-Match")),
-		IfNoneMatch: etags(r.Header.Values("If-None-Match")),
+		IfMatch:     etags(r.Header.Values("If-Match"), true),
+		IfNoneMatch: etags(r.Header.Values("If-None-Match"), false),
+	}
+	// What is no date is ignored (RFC 9110, section 13.1.4).
+	if date, err := http.ParseTime(r.Header.Get("If-Unmodified-Since")); err == nil {
+		since := date.Unix()
+		c.IfUnmodifiedSince = &since
 	}
 	if header := r.Header.Get("If"); header != "" {
 		lists, err := r.parseIf(header)
@@ -23,30 +28,50 @@ func (r *request) conditions() (*storageapi.Conditions, error) {
 		c.IfLists = lists
 		c.LockTokens = submitted(lists)
 	}
-	if len(c.IfMatch)+len(c.IfNoneMatch)+len(c.IfLists) == 0 {
+	if len(c.IfMatch)+len(c.IfNoneMatch)+len(c.IfLists) == 0 && c.IfUnmodifiedSince == nil {
 		return nil, nil
 	}
 	return c, nil
 }
 
-// etags reads a list of entity tags (RFC 9110, section 8.8.3) without their quotes. A
-// weak tag is compared like a strong one: ours are all strong.
-func etags(headers []string) []string {
+// noEtag is a tag that no resource has.
+const noEtag = ""
+
+// etags reads the lists of entity tags of one condition (RFC 9110, section 8.8.3), without
+// their quotes. A condition that is there never becomes none: what names no etag of ours
+// becomes noEtag, such as the weak tags where strong ones are demanded. Tags without quotes
+// are taken as well, since clients send them.
+func etags(headers []string, strong bool) []string {
 	var tags []string
 	for _, header := range headers {
-		for part := range strings.SplitSeq(header, ",") {
-			if tag := etag(part); tag != "" {
-				tags = append(tags, tag)
-			}
+		if strings.TrimSpace(header) == "*" {
+			return []string{"*"}
 		}
+		for rest := strings.TrimLeft(header, ", \t"); rest != ""; rest = strings.TrimLeft(rest, ", \t") {
+			var tag string
+			var weak bool
+			if tag, weak, rest = cutEtag(rest); weak && strong || tag == "*" {
+				tag = noEtag
+			}
+			tags = append(tags, tag)
+		}
+	}
+	if len(headers) > 0 && len(tags) == 0 {
+		return []string{noEtag}
 	}
 	return tags
 }
 
-func etag(text string) string {
-	text = strings.TrimSpace(text)
-	text = strings.TrimPrefix(text, "W/")
-	return strings.Trim(text, `"`)
+// cutEtag takes one tag, without its quotes, off the front of a list that is not empty.
+func cutEtag(list string) (tag string, weak bool, rest string) {
+	opaque, weak := strings.CutPrefix(list, "W/")
+	quoted, ok := strings.CutPrefix(opaque, `"`)
+	if !ok {
+		tag, rest, _ = strings.Cut(opaque, ",")
+		return strings.TrimSpace(tag), weak, rest
+	}
+	tag, rest, _ = strings.Cut(quoted, `"`)
+	return tag, weak, rest
 }
 
 // submitted are the tokens of all lists: to name a token is to submit it, whether its
@@ -167,7 +192,9 @@ func (p *ifParser) test() (*storageapi.IfTest, bool) {
 		return test, true
 	}
 	if tag, ok := p.between('[', ']'); ok {
-		test.State = &storageapi.IfTest_Etag{Etag: etag(tag)}
+		// Weak and strong ones are compared alike (RFC 4918, section 10.4.4).
+		opaque, _, _ := cutEtag(strings.TrimSpace(tag))
+		test.State = &storageapi.IfTest_Etag{Etag: opaque}
 		return test, true
 	}
 	return nil, false

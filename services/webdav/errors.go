@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sirupsen/logrus"
 	microerrors "go-micro.dev/v4/errors"
+
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 )
 
 // davError is an answer that is not a success.
@@ -77,24 +80,35 @@ func (h *handler) asDAV(r *http.Request, err error) *davError {
 	if errors.As(err, &ours) {
 		return ours
 	}
-	if wentAway(err) {
-		if r.Context().Err() == nil {
-			h.log.WithError(err).WithField("path", r.URL.Path).Warn("storage is not there")
-		}
-		return &davError{status: http.StatusServiceUnavailable, message: "the storage is being restarted; try again"}
-	}
 	var theirs *microerrors.Error
-	if !errors.As(err, &theirs) {
-		if r.Context().Err() == nil {
-			h.log.WithError(err).WithField("path", r.URL.Path).Error("a request failed")
-		}
+	switch failure := failureOf(err); {
+	case failure == microservice.WentAway:
+		h.blame(r, err, logrus.WarnLevel, "storage is not there")
+		return &davError{status: http.StatusServiceUnavailable, message: "the storage is being restarted; try again"}
+	case failure == microservice.Late:
+		h.blame(r, err, logrus.WarnLevel, "storage took too long")
+		return errLate
+	case !errors.As(err, &theirs), theirs.Id != storageName:
+		h.blame(r, err, logrus.ErrorLevel, "a request failed")
 		return &davError{status: http.StatusInternalServerError, message: "the request failed; the log of webdav says why"}
 	}
 	switch {
+	case theirs.Code == http.StatusRequestTimeout: // its context ended first
+		return errLate
 	case theirs.Code == http.StatusLocked:
 		return &davError{status: http.StatusLocked, message: theirs.Detail, precondition: "lock-token-submitted", href: escape(r.URL.Path)}
 	case theirs.Code < 400 || theirs.Code > 599:
 		return &davError{status: http.StatusInternalServerError, message: theirs.Detail}
 	}
 	return &davError{status: int(theirs.Code), message: theirs.Detail}
+}
+
+// errLate is no 408: that would be about the client's request (RFC 9110, section 15.5.9).
+var errLate = &davError{status: http.StatusGatewayTimeout, message: "the storage took too long; look what became of it before you try again"}
+
+// blame logs why a request failed, unless its client has gone.
+func (h *handler) blame(r *http.Request, err error, level logrus.Level, what string) {
+	if r.Context().Err() == nil {
+		h.log.WithError(err).WithField("path", r.URL.Path).Log(level, what)
+	}
 }

@@ -2,6 +2,7 @@ package webdav
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -26,6 +27,7 @@ type fakeStorage struct {
 	entries  map[string]*storageapi.Entry
 	content  map[string][]byte
 	away     int   // so many calls fail as if storage were being restarted
+	cutOff   int   // so many listings end before their last part
 	refuse   error // what writes are answered with
 	put      *storageapi.PutRequest
 	set      *storageapi.SetPropertiesRequest
@@ -35,6 +37,7 @@ type fakeStorage struct {
 	refresh  *storageapi.RefreshLockRequest
 	unlocked string
 	calls    int
+	patience time.Duration // what the last change was given
 }
 
 func refusal(code int32) error { return microerrors.New(storageName, "because", code) }
@@ -62,20 +65,42 @@ func (f *fakeStorage) Stat(_ context.Context, in *storageapi.StatRequest, _ ...c
 	return f.entry(in.Path)
 }
 
-func (f *fakeStorage) List(_ context.Context, in *storageapi.ListRequest, _ ...client.CallOption) (*storageapi.ListResponse, error) {
+func (f *fakeStorage) List(_ context.Context, in *storageapi.ListRequest, _ ...client.CallOption) (storageapi.Storage_ListService, error) {
 	entry, err := f.entry(in.Path)
 	if err != nil {
 		return nil, err
 	}
-	response := &storageapi.ListResponse{Directory: entry}
+	listing := &fakeListing{storage: f, parts: []*storageapi.ListPart{{Directory: entry}}}
 	for name, child := range f.entries {
 		if name != "/" && path.Dir(name) == in.Path {
-			response.Children = append(response.Children, child)
+			listing.parts = append(listing.parts, &storageapi.ListPart{Children: []*storageapi.Entry{child}})
 		}
 	}
-	sort.Slice(response.Children, func(i, j int) bool { return response.Children[i].Path < response.Children[j].Path })
-	return response, nil
+	sort.Slice(listing.parts[1:], func(i, j int) bool { return listing.parts[1+i].Children[0].Path < listing.parts[1+j].Children[0].Path })
+	return listing, nil
 }
+
+// fakeListing is a listing in many parts.
+type fakeListing struct {
+	storageapi.Storage_ListService
+	storage *fakeStorage
+	parts   []*storageapi.ListPart
+}
+
+func (l *fakeListing) Recv() (*storageapi.ListPart, error) {
+	if len(l.parts) == 0 {
+		return nil, io.EOF
+	}
+	if len(l.parts) == 1 && l.storage.cutOff > 0 {
+		l.storage.cutOff--
+		return nil, microerrors.New("go.micro.client", "connection lost", 503)
+	}
+	part := l.parts[0]
+	l.parts = l.parts[1:]
+	return part, nil
+}
+
+func (l *fakeListing) Close() error { return nil }
 
 func (f *fakeStorage) Usage(context.Context, *storageapi.UsageRequest, ...client.CallOption) (*storageapi.UsageResponse, error) {
 	return &storageapi.UsageResponse{UsedBytes: 7, AvailableBytes: 93}, f.arrives()
@@ -89,7 +114,9 @@ func (f *fakeStorage) Open(_ context.Context, in *storageapi.OpenRequest, _ ...c
 	return &storageapi.OpenResponse{Entry: entry, IsInline: true, Content: f.content[in.Path]}, nil
 }
 
-func (f *fakeStorage) write(name string) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) write(ctx context.Context, name string) (*storageapi.WriteResponse, error) {
+	deadline, _ := ctx.Deadline()
+	f.patience = time.Until(deadline)
 	if err := f.arrives(); err != nil {
 		return nil, err
 	}
@@ -99,31 +126,31 @@ func (f *fakeStorage) write(name string) (*storageapi.WriteResponse, error) {
 	return &storageapi.WriteResponse{Entry: &storageapi.Entry{Id: "new", Path: name, Etag: "e2"}, Created: f.entries[name] == nil}, nil
 }
 
-func (f *fakeStorage) Put(_ context.Context, in *storageapi.PutRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) Put(ctx context.Context, in *storageapi.PutRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.put = &storageapi.PutRequest{
 		Path: in.Path, Content: append([]byte(nil), in.Content...), Expected: in.Expected,
 		MtimeUnixNano: in.MtimeUnixNano, Conditions: in.Conditions,
 	}
-	return f.write(in.Path)
+	return f.write(ctx, in.Path)
 }
 
-func (f *fakeStorage) MakeDirectory(_ context.Context, in *storageapi.MakeDirectoryRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
-	return f.write(in.Path)
+func (f *fakeStorage) MakeDirectory(ctx context.Context, in *storageapi.MakeDirectoryRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+	return f.write(ctx, in.Path)
 }
 
-func (f *fakeStorage) Delete(context.Context, *storageapi.DeleteRequest, ...client.CallOption) (*storageapi.DeleteResponse, error) {
-	_, err := f.write("")
+func (f *fakeStorage) Delete(ctx context.Context, _ *storageapi.DeleteRequest, _ ...client.CallOption) (*storageapi.DeleteResponse, error) {
+	_, err := f.write(ctx, "")
 	return &storageapi.DeleteResponse{}, err
 }
 
-func (f *fakeStorage) Move(_ context.Context, in *storageapi.MoveRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) Move(ctx context.Context, in *storageapi.MoveRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.moved = in
-	return f.write(in.Destination)
+	return f.write(ctx, in.Destination)
 }
 
-func (f *fakeStorage) Copy(_ context.Context, in *storageapi.CopyRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeStorage) Copy(ctx context.Context, in *storageapi.CopyRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.copied = in
-	return f.write(in.Destination)
+	return f.write(ctx, in.Destination)
 }
 
 func (f *fakeStorage) SetProperties(_ context.Context, in *storageapi.SetPropertiesRequest, _ ...client.CallOption) (*storageapi.Entry, error) {
@@ -131,9 +158,9 @@ func (f *fakeStorage) SetProperties(_ context.Context, in *storageapi.SetPropert
 	return f.entry(in.Path)
 }
 
-func (f *fakeStorage) Lock(_ context.Context, in *storageapi.LockRequest, _ ...client.CallOption) (*storageapi.LockResponse, error) {
+func (f *fakeStorage) Lock(ctx context.Context, in *storageapi.LockRequest, _ ...client.CallOption) (*storageapi.LockResponse, error) {
 	f.locked = in
-	_, err := f.write(in.Path)
+	_, err := f.write(ctx, in.Path)
 	lock := &storageapi.ActiveLock{Token: "urn:uuid:1", Root: in.Path, Exclusive: in.Exclusive, Infinite: in.Infinite, OwnerXml: in.OwnerXml, TimeoutSeconds: 60}
 	return &storageapi.LockResponse{Lock: lock, Created: f.entries[in.Path] == nil}, err
 }
@@ -143,9 +170,9 @@ func (f *fakeStorage) RefreshLock(_ context.Context, in *storageapi.RefreshLockR
 	return &storageapi.LockResponse{Lock: &storageapi.ActiveLock{Token: in.Token, Root: in.Path, TimeoutSeconds: in.TimeoutSeconds}}, f.arrives()
 }
 
-func (f *fakeStorage) Unlock(_ context.Context, in *storageapi.UnlockRequest, _ ...client.CallOption) (*storageapi.UnlockResponse, error) {
+func (f *fakeStorage) Unlock(ctx context.Context, in *storageapi.UnlockRequest, _ ...client.CallOption) (*storageapi.UnlockResponse, error) {
 	f.unlocked = in.Token
-	_, err := f.write("")
+	_, err := f.write(ctx, "")
 	return &storageapi.UnlockResponse{}, err
 }
 

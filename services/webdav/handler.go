@@ -13,8 +13,14 @@ import (
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
-// callTimeout bounds one call to storage.
-const callTimeout = 30 * time.Second
+// Bounds of one call to storage.
+const (
+	callTimeout = 30 * time.Second // to read
+	// To change something may take long: storage makes one change after the other, and that of
+	// a large tree, or bringing a large file to disk, takes its time. How long is worth
+	// waiting is for whoever waits to say: the request's context ends with them.
+	changeTimeout = 30 * time.Minute
+)
 
 // allowed are the methods that OPTIONS lists.
 const allowed = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
@@ -60,6 +66,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, &davError{status: http.StatusUnauthorized, message: "log in first"})
 		return
 	}
+	if collection, ok := isAbove(r.URL.Path); ok {
+		h.serveAbove(w, r, user, collection)
+		return
+	}
 	if isTrash(r.URL) {
 		h.serveTrash(w, r, user)
 		return
@@ -85,12 +95,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call returns a context for one call to storage.
+// call returns a context for one call to storage that reads.
 func (r *request) call() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), callTimeout)
 }
 
-func options(w http.ResponseWriter, _ *request) error {
+// change returns a context for one call to storage that changes something.
+func (r *request) change() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), changeTimeout)
+}
+
+func options(w http.ResponseWriter, _ *request) error { return offer(w, allowed) }
+
+// offer answers OPTIONS.
+func offer(w http.ResponseWriter, allowed string) error {
 	header := w.Header()
 	header.Set("Allow", allowed)
 	header.Set("DAV", "1, 2, 3")

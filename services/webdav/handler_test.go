@@ -3,6 +3,7 @@ package webdav
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,56 @@ func TestNobodyGetsNothing(t *testing.T) {
 	}
 }
 
+func TestTheWayDownToTheOwnFolderCanBeFound(t *testing.T) {
+	for _, test := range []struct {
+		collection string
+		hrefs      []string
+	}{
+		{"/remote.php/dav", []string{"/remote.php/dav/", "/remote.php/dav/files/", "/remote.php/dav/spaces/", "/remote.php/dav/trash-bin/"}},
+		{"/remote.php/dav/files", []string{"/remote.php/dav/files/", "/remote.php/dav/files/alice/"}},
+		{"/remote.php/dav/spaces", []string{"/remote.php/dav/spaces/"}},
+		{"/remote.php/dav/trash-bin", []string{"/remote.php/dav/trash-bin/", "/remote.php/dav/trash-bin/alice/"}},
+		{"/dav", []string{"/dav/", "/dav/files/", "/dav/trash-bin/"}},
+		{"/dav/files", []string{"/dav/files/", "/dav/files/alice/"}},
+	} {
+		for _, slash := range []string{"", "/"} {
+			storage := aliceFiles()
+			if answer := do(t, storage, "OPTIONS", test.collection+slash, ""); answer.Code != http.StatusOK || answer.Header().Get("DAV") == "" || answer.Header().Get("Allow") != allowedAbove {
+				t.Errorf("OPTIONS %s%s gets %d, %v", test.collection, slash, answer.Code, answer.Header())
+			}
+			for depth, want := range map[string][]string{"0": test.hrefs[:1], "1": test.hrefs} {
+				answer := do(t, storage, "PROPFIND", test.collection+slash, "", "Depth", depth)
+				if got := hrefs(t, answer.Body.String()); answer.Code != http.StatusMultiStatus || !slices.Equal(got, want) {
+					t.Errorf("PROPFIND %s%s to depth %s gets %d, %v", test.collection, slash, depth, answer.Code, got)
+				}
+			}
+			if answer := do(t, storage, "PUT", test.collection+slash, "x"); answer.Code != http.StatusMethodNotAllowed || storage.put != nil {
+				t.Errorf("PUT %s%s gets %d", test.collection, slash, answer.Code)
+			}
+		}
+	}
+	body := do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/files/", prop("<D:resourcetype/><D:getetag/><o:id/><o:permissions/>"), "Depth", "0").Body.String()
+	if !strings.Contains(body, "<d:collection/>") || !strings.Contains(body, "<d:getetag></d:getetag><oc:id></oc:id><oc:permissions></oc:permissions></d:prop><d:status>HTTP/1.1 404") {
+		t.Errorf("what is not stored is said: %s", body)
+	}
+	if answer := do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/spaces/1/", "", "Depth", "0"); answer.Code != http.StatusNotFound {
+		t.Errorf("a space is there: %d", answer.Code)
+	}
+}
+
+// hrefs are the addresses in a multistatus.
+func hrefs(t *testing.T, document string) (list []string) {
+	t.Helper()
+	root, err := parseXML(strings.NewReader(document))
+	if err != nil || root == nil {
+		t.Fatalf("%v: %s", err, document)
+	}
+	for _, response := range root.children {
+		list = append(list, response.find("href").text)
+	}
+	return list
+}
+
 func TestAFileIsServedSoThatItCannotBecomeAPage(t *testing.T) {
 	answer := do(t, aliceFiles(), "GET", home+"/f.txt", "")
 	for name, want := range map[string]string{
@@ -108,7 +159,7 @@ func TestAFileIsServedSoThatItCannotBecomeAPage(t *testing.T) {
 func TestAPutCarriesEverythingToStorage(t *testing.T) {
 	storage := aliceFiles()
 	answer := do(t, storage, "PUT", home+"/f.txt", "hello",
-		"X-OC-Mtime", "1700000000.5", "OC-Checksum", "SHA1:aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "If-Match", `"e1", W/"e0"`, "If", "(<urn:uuid:7>)")
+		"X-OC-Mtime", "1700000000.5", "OC-Checksum", "SHA1:aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "If-Match", `"e1", "e0"`, "If", "(<urn:uuid:7>)")
 	put := storage.put
 	if answer.Header().Get("X-OC-MTime") != "accepted" || answer.Header().Get("OC-FileId") != "new" || answer.Header().Get("ETag") != `"e2"` {
 		t.Errorf("the answer's headers are %v", answer.Header())
@@ -118,6 +169,39 @@ func TestAPutCarriesEverythingToStorage(t *testing.T) {
 	}
 	if c := put.Conditions; strings.Join(c.IfMatch, " ") != "e1 e0" || c.LockTokens[0] != "urn:uuid:7" || c.IfLists[0].Path != "/f.txt" {
 		t.Errorf("the conditions are %v", c)
+	}
+}
+
+func TestNoConditionIsLostOnTheWayToStorage(t *testing.T) {
+	for name, test := range map[string]struct {
+		header, value string
+		match, none   []string
+		since         int64
+	}{
+		"one etag":                {"If-Match", `"e1"`, []string{"e1"}, nil, 0},
+		"several":                 {"If-Match", `"e1","e2" , "e3"`, []string{"e1", "e2", "e3"}, nil, 0},
+		"an etag with a comma":    {"If-Match", `"a,b"`, []string{"a,b"}, nil, 0},
+		"anything":                {"If-Match", "*", []string{"*"}, nil, 0},
+		"an etag that is a star":  {"If-Match", `"*"`, []string{noEtag}, nil, 0},
+		"an empty etag":           {"If-Match", `""`, []string{noEtag}, nil, 0},
+		"an empty list":           {"If-Match", "", []string{noEtag}, nil, 0},
+		"an empty list of commas": {"If-Match", " , ", []string{noEtag}, nil, 0},
+		"a weak etag":             {"If-Match", `W/"e1", "e2"`, []string{noEtag, "e2"}, nil, 0},
+		"an etag without quotes":  {"If-Match", "e1, e2", []string{"e1", "e2"}, nil, 0},
+		"a quote without its end": {"If-Match", `"e1`, []string{"e1"}, nil, 0},
+		"none of weak ones":       {"If-None-Match", `W/"e1", "e2"`, nil, []string{"e1", "e2"}, 0},
+		"none at all":             {"If-None-Match", "*", nil, []string{"*"}, 0},
+		"not changed since":       {"If-Unmodified-Since", "Tue, 14 Nov 2023 22:13:20 GMT", nil, nil, 1_700_000_000},
+		"no date":                 {"If-Unmodified-Since", "yesterday", nil, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := aliceFiles()
+			do(t, storage, "PUT", home+"/f.txt", "x", test.header, test.value)
+			c := storage.put.Conditions
+			if !slices.Equal(c.GetIfMatch(), test.match) || !slices.Equal(c.GetIfNoneMatch(), test.none) || c.GetIfUnmodifiedSince() != test.since {
+				t.Errorf("storage got %v", c)
+			}
+		})
 	}
 }
 
@@ -148,6 +232,19 @@ func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
 	storage.away = 1 << 30
 	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("a read of a dead storage gets %d", answer.Code)
+	}
+}
+
+func TestAListingThatWasCutOffIsReadAgainFromItsBeginning(t *testing.T) {
+	storage := aliceFiles()
+	whole := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1").Body.String()
+	storage.cutOff = 2
+	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusMultiStatus || answer.Body.String() != whole {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	storage.cutOff = 1 << 30
+	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
 }
 

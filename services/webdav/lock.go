@@ -22,7 +22,7 @@ func lock(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	var response *storageapi.LockResponse
 	if info == nil {
@@ -70,7 +70,10 @@ func (r *request) lockRequest(info *element) (*storageapi.LockRequest, error) {
 		return nil, &davError{status: http.StatusBadRequest, message: "Depth is 0 or infinity"}
 	}
 	if owner := info.find("owner"); owner != nil {
-		request.OwnerXml = owner.inner
+		var err error
+		if request.OwnerXml, err = owner.value(); err != nil {
+			return nil, err
+		}
 	}
 	return request, nil
 }
@@ -101,7 +104,7 @@ func unlock(w http.ResponseWriter, r *request) error {
 	if token == "" || len(token) != len(header)-2 {
 		return &davError{status: http.StatusBadRequest, message: "the Lock-Token header is missing"}
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	if _, err := r.handler.storage.Unlock(ctx, &storageapi.UnlockRequest{Path: r.path, Token: token}); err != nil {
 		return err

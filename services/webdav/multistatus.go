@@ -78,8 +78,11 @@ func (m *multistatus) propstat(status int) {
 func (m *multistatus) openProps() { m.WriteString("<d:propstat><d:prop>") }
 
 // tag writes the start of a property's element, which the returned text ends.
-func (m *multistatus) tag(name xml.Name) (end string) {
-	prefix := ""
+func (m *multistatus) tag(name xml.Name) (end string) { return m.tagIn(name, "") }
+
+// tagIn is tag for a value in a language; "": it is not known.
+func (m *multistatus) tagIn(name xml.Name, lang string) (end string) {
+	prefix, declared := "", ""
 	switch name.Space {
 	case davSpace:
 		prefix = "d:"
@@ -89,13 +92,22 @@ func (m *multistatus) tag(name xml.Name) (end string) {
 		prefix = "s:"
 	case "":
 	default:
-		m.WriteString("<x:" + name.Local + ` xmlns:x="`)
-		_ = xml.EscapeText(m, []byte(name.Space)) // a Buffer takes everything
-		m.WriteString(`">`)
-		return "</x:" + name.Local + ">"
+		prefix, declared = "x:", name.Space
 	}
-	m.WriteString("<" + prefix + name.Local + ">")
+	m.WriteString("<" + prefix + name.Local)
+	m.attribute("xmlns:x", declared)
+	m.attribute("xml:lang", lang)
+	m.WriteByte('>')
 	return "</" + prefix + name.Local + ">"
+}
+
+// attribute writes an attribute, unless it is empty.
+func (m *multistatus) attribute(name, value string) {
+	if value != "" {
+		m.WriteString(" " + name + `="`)
+		_ = xml.EscapeText(m, []byte(value)) // a Buffer takes everything
+		m.WriteByte('"')
+	}
 }
 
 // empty writes a property without a value.

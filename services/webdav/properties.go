@@ -148,12 +148,15 @@ func (m *multistatus) time(unixNano int64, layout string) {
 	m.Write(time.Unix(0, unixNano).UTC().AppendFormat(m.AvailableBuffer(), layout))
 }
 
-// dead returns the value of a property that a client has set.
-func (r *resource) dead(name xml.Name) ([]byte, bool) {
+// dead returns a property that a client has set, or nil.
+func (r *resource) dead(name xml.Name) *storageapi.Property {
 	for _, p := range r.Properties {
 		if p.Namespace == name.Space && p.Name == name.Local {
-			return p.InnerXml, true
+			return p
 		}
 	}
-	return nil, false
+	return nil
 }
+
+// language returns the xml:lang of a property that a client has set.
+func (r *resource) language(name xml.Name) string { return r.dead(name).GetLang() }

@@ -3,6 +3,8 @@ package webdav
 import (
 	"context"
 	"encoding/xml"
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 
@@ -22,15 +24,7 @@ func (q wanted) quota() bool {
 }
 
 func propfind(w http.ResponseWriter, r *request) error {
-	depth := r.Header.Get("Depth")
-	switch depth {
-	case "0", "1":
-	case "", "infinity", "Infinity":
-		return &davError{status: http.StatusForbidden, message: "ask for Depth 0 or 1", precondition: "propfind-finite-depth"}
-	default:
-		return &davError{status: http.StatusBadRequest, message: "Depth is 0 or 1"}
-	}
-	query, err := r.query()
+	depth, query, err := r.question()
 	if err != nil {
 		return err
 	}
@@ -38,42 +32,78 @@ func propfind(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	entries, err := r.entries(depth, conditions)
+	m, err := read(r, func(ctx context.Context) (*multistatus, error) {
+		return r.describeAll(ctx, depth, conditions, query)
+	})
 	if err != nil {
 		return err
-	}
-	var usage *storageapi.UsageResponse
-	if query.quota() {
-		usage, err = read(r, func(ctx context.Context) (*storageapi.UsageResponse, error) {
-			return r.handler.storage.Usage(ctx, &storageapi.UsageRequest{})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	m := newMultistatus()
-	for _, entry := range entries {
-		m.resource(&resource{Entry: entry, request: r, usage: usage}, query)
 	}
 	m.send(w)
 	return nil
 }
 
-// entries returns the resource and, with depth 1, what is in it.
-func (r *request) entries(depth string, conditions *storageapi.Conditions) ([]*storageapi.Entry, error) {
+// question reads what a PROPFIND asks, and to which depth: "0" or "1".
+func (r *request) question() (depth string, query wanted, err error) {
+	switch depth = r.Header.Get("Depth"); depth {
+	case "0", "1":
+	case "", "infinity", "Infinity":
+		return "", wanted{}, &davError{status: http.StatusForbidden, message: "ask for Depth 0 or 1", precondition: "propfind-finite-depth"}
+	default:
+		return "", wanted{}, &davError{status: http.StatusBadRequest, message: "Depth is 0 or 1"}
+	}
+	query, err = r.query()
+	return depth, query, err
+}
+
+// describeAll writes what is asked about a resource and, with depth 1, what is in it.
+func (r *request) describeAll(ctx context.Context, depth string, conditions *storageapi.Conditions, query wanted) (*multistatus, error) {
+	var usage *storageapi.UsageResponse
+	if query.quota() {
+		var err error
+		if usage, err = r.handler.storage.Usage(ctx, &storageapi.UsageRequest{}); err != nil {
+			return nil, err
+		}
+	}
+	m := newMultistatus()
+	describe := func(entry *storageapi.Entry) { m.resource(&resource{Entry: entry, request: r, usage: usage}, query) }
 	if depth == "0" {
-		entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
-			return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
-		})
-		return []*storageapi.Entry{entry}, err
+		entry, err := r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
+		if err != nil {
+			return nil, err
+		}
+		describe(entry)
+		return m, nil
 	}
-	listing, err := read(r, func(ctx context.Context) (*storageapi.ListResponse, error) {
-		return r.handler.storage.List(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions})
-	})
+	return m, r.list(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions}, describe)
+}
+
+// list calls visit for a folder and for what is in it, all as of one moment.
+func (r *request) list(ctx context.Context, request *storageapi.ListRequest, visit func(*storageapi.Entry)) error {
+	// go-micro's client loses count of a stream when its context ends while it is opened. So
+	// that of the request does not end it, only its deadline.
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	stream, err := r.handler.storage.List(ctx, request)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return append([]*storageapi.Entry{listing.Directory}, listing.Children...), nil
+	defer stream.Close()
+	for {
+		part, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if part.Directory != nil {
+			visit(part.Directory)
+		}
+		for _, child := range part.Children {
+			visit(child)
+		}
+	}
 }
 
 // query reads the body of a PROPFIND; none means allprop (RFC 4918, section 9.1).
@@ -130,7 +160,7 @@ func (m *multistatus) found(r *resource, props []xml.Name) (missing []xml.Name) 
 	any := false
 	for _, name := range props {
 		before := m.Len()
-		end := m.tag(name)
+		end := m.tagIn(name, r.language(name))
 		if m.value(r, name) {
 			m.WriteString(end)
 			any = true
@@ -150,11 +180,11 @@ func (m *multistatus) found(r *resource, props []xml.Name) (missing []xml.Name) 
 // value writes a property's value; false: there is no such property.
 func (m *multistatus) value(r *resource, name xml.Name) bool {
 	if write, ok := live[name]; ok {
-		return write(m, r)
+		return (r.Id != "" || aboveProps[name]) && write(m, r)
 	}
-	inner, ok := r.dead(name)
-	m.Write(inner)
-	return ok
+	p := r.dead(name)
+	m.Write(p.GetInnerXml())
+	return p != nil
 }
 
 func (m *multistatus) missing(_ *resource, props []xml.Name) {

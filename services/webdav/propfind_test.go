@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/owncloud/ocis-runtime/services/internal/token"
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
 func mustURL(t *testing.T, text string) *url.URL {
@@ -97,14 +98,22 @@ func TestPropfindAnswers(t *testing.T) {
 
 func TestBodiesThatAreNoGoodXMLAreRefused(t *testing.T) {
 	for name, body := range map[string]string{
-		"cut off":           `<propfind xmlns="DAV:"><prop>`,
-		"no XML":            `hello`,
-		"an unbound prefix": `<D:propfind xmlns:D="DAV:"><D:prop><bar:foo xmlns:bar=""/></D:prop></D:propfind>`,
-		"a document type":   `<!DOCTYPE x [<!ENTITY a "b">]><propfind xmlns="DAV:"><allprop/></propfind>`,
-		"something else":    `<propertyupdate xmlns="DAV:"/>`,
-		"two roots":         `<propfind xmlns="DAV:"><allprop/></propfind>x`,
-		"too deep":          strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100),
-		"asks for nothing":  `<propfind xmlns="DAV:"/>`,
+		"cut off":                    `<propfind xmlns="DAV:"><prop>`,
+		"no XML":                     `hello`,
+		"an unbound prefix":          `<D:propfind xmlns:D="DAV:"><D:prop><bar:foo xmlns:bar=""/></D:prop></D:propfind>`,
+		"a document type":            `<!DOCTYPE x [<!ENTITY a "b">]><propfind xmlns="DAV:"><allprop/></propfind>`,
+		"something else":             `<propertyupdate xmlns="DAV:"/>`,
+		"an attribute twice":         `<propfind xmlns="DAV:"><prop a="1" a="2"/></propfind>`,
+		"an attribute twice, hidden": `<propfind xmlns="DAV:"><prop xmlns:p="u" xmlns:q="u" p:a="1" q:a="2"/></propfind>`,
+		"a prefix twice":             `<propfind xmlns="DAV:"><prop xmlns:p="u" xmlns:p="v"/></propfind>`,
+		"two colons":                 `<propfind xmlns="DAV:"><prop><a:b:c xmlns:a="u"/></prop></propfind>`,
+		"a colon and nothing":        `<propfind xmlns="DAV:"><prop><a: xmlns:a="u"/></prop></propfind>`,
+		"no name after the prefix":   `<propfind xmlns="DAV:"><prop><a:0 xmlns:a="u"/></prop></propfind>`,
+		"a reserved namespace":       `<propfind xmlns="DAV:"><prop><a xmlns="http://www.w3.org/2000/xmlns/"/></prop></propfind>`,
+		"a reserved prefix":          `<propfind xmlns="DAV:"><prop><xml:a/></prop></propfind>`,
+		"two roots":                  `<propfind xmlns="DAV:"><allprop/></propfind>x`,
+		"too deep":                   strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100),
+		"asks for nothing":           `<propfind xmlns="DAV:"/>`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if answer := do(t, aliceFiles(), "PROPFIND", home+"/", body, "Depth", "0"); answer.Code != http.StatusBadRequest {
@@ -138,6 +147,50 @@ func TestProppatchIsAllOrNothing(t *testing.T) {
 	do(t, storage, "PROPPATCH", home+"/f.txt", strings.Replace(set, "%s", "<D:lastmodified>1700000000</D:lastmodified>", 1))
 	if storage.set == nil || storage.set.MtimeUnixNano != 1_700_000_000_000_000_000 {
 		t.Errorf("storage got %v", storage.set)
+	}
+}
+
+func TestAnyPropertyComesBackReadableAndInItsLanguage(t *testing.T) {
+	for name, test := range map[string]struct{ set, want string }{
+		"attributes of two namespaces": {
+			`<x:p><c xmlns:m="urn:m" xmlns:n="urn:n" m:a="1" n:b="2" m:c="3" d="4">t</c></x:p>`,
+			`<x:p xmlns:x="urn:x" xml:lang="it"><c xmlns="" xmlns:a1="urn:m" a1:a="1" xmlns:a2="urn:n" a2:b="2" a1:c="3" d="4">t</c></x:p>`,
+		},
+		"a language":               {`<x:p xml:lang="fr">fromage</x:p>`, `<x:p xmlns:x="urn:x" xml:lang="fr">fromage</x:p>`},
+		"a language further up":    {`<x:p>fromage</x:p>`, `<x:p xmlns:x="urn:x" xml:lang="it">fromage</x:p>`},
+		"a language in the value":  {`<x:p xml:lang="fr">a<b xml:lang="en">c</b></x:p>`, `<x:p xmlns:x="urn:x" xml:lang="fr">a<b xmlns="" xml:lang="en">c</b></x:p>`},
+		"a language full of marks": {`<x:p xml:lang='"&lt;'>x</x:p>`, `<x:p xmlns:x="urn:x" xml:lang="&#34;&lt;">x</x:p>`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := aliceFiles()
+			body := `<D:propertyupdate xmlns:D="DAV:" xmlns:x="urn:x" xml:lang="it"><D:set><D:prop>` + test.set + `</D:prop></D:set></D:propertyupdate>`
+			if answer := do(t, storage, "PROPPATCH", home+"/f.txt", body); answer.Code != http.StatusMultiStatus || storage.set == nil {
+				t.Fatalf("%d %s", answer.Code, answer.Body)
+			}
+			storage.entries["/f.txt"].Properties = []*storageapi.Property{storage.set.Changes[0].Property}
+			listing := do(t, storage, "PROPFIND", home+"/", prop("<x:p/>"), "Depth", "1").Body.String()
+			if _, err := parseXML(strings.NewReader(listing)); err != nil || !strings.Contains(listing, test.want) {
+				t.Errorf("%v: the listing is\n%s", err, listing)
+			}
+		})
+	}
+}
+
+func TestRcloneMaySetTheTimeAndOfferTheChecksums(t *testing.T) {
+	const body = `<?xml version="1.0" encoding="utf-8"?><D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><lastmodified xmlns="DAV:">1700000000</lastmodified>` +
+		`<checksums xmlns="http://owncloud.org/ns"><checksum>SHA1:abcd</checksum></checksums></D:prop></D:set></D:propertyupdate>`
+	storage := aliceFiles()
+	answer := do(t, storage, "PROPPATCH", home+"/f.txt", body)
+	if text := answer.Body.String(); !strings.Contains(text, "<oc:checksums></oc:checksums></d:prop><d:status>HTTP/1.1 200 OK") || strings.Contains(text, "HTTP/1.1 4") {
+		t.Errorf("%d %s", answer.Code, text)
+	}
+	if storage.set.GetMtimeUnixNano() != 1_700_000_000_000_000_000 || len(storage.set.GetChanges()) != 0 {
+		t.Errorf("storage got %v", storage.set)
+	}
+	storage = aliceFiles()
+	do(t, storage, "PROPPATCH", home+"/f.txt", strings.NewReplacer("D:set", "D:remove").Replace(body))
+	if storage.set != nil {
+		t.Errorf("the checksums are removed: storage got %v", storage.set)
 	}
 }
 
@@ -222,6 +275,9 @@ func FuzzPaths(f *testing.F) {
 func FuzzXML(f *testing.F) {
 	f.Add(prop("<D:getetag/><x:a b='c'>d<e/></x:a>"))
 	f.Add(`<a xmlns="u" xml:lang="en" p:b="c" xmlns:p="q">t&lt;</a>`)
+	f.Add(`<a><c xmlns:m="urn:m" xmlns:n="urn:n" m:a="1" n:b="2" xml:space="preserve"/></a>`)
+	f.Add(`<A:0/>`)
+	f.Add(`<a xmlns:b="http://www.w3.org/XML/1998/namespace" b:lang="x"/>`)
 	f.Fuzz(func(t *testing.T, body string) {
 		read := func(text string) (*element, error) {
 			return (&request{Request: httptest.NewRequest("PROPFIND", "/", strings.NewReader(text))}).readXML()
@@ -235,6 +291,9 @@ func FuzzXML(f *testing.F) {
 		again, err := read(out.String())
 		if err != nil || again.inner != root.inner || again.Name != root.Name {
 			t.Errorf("%q is written as %q: %v", body, out.String(), err)
+		}
+		if _, err := root.value(); err != nil {
+			t.Errorf("%q: %v", body, err)
 		}
 	})
 }

@@ -14,6 +14,7 @@ type change struct {
 	remove bool
 	inner  string
 	text   string
+	lang   string
 	status int // 0: it can be done
 }
 
@@ -23,6 +24,10 @@ var times = map[xml.Name]func(string) (int64, error){
 	dav("getlastmodified"): parseHTTPTime,
 	{Space: "urn:schemas-microsoft-com:", Local: "Win32LastModifiedTime"}: parseHTTPTime,
 }
+
+// offered are properties that clients send along with others, and that stay what they are:
+// rclone sends the checksums of the content with the modification time.
+var offered = map[xml.Name]bool{oc("checksums"): true}
 
 func parseHTTPTime(text string) (int64, error) {
 	t, err := http.ParseTime(text)
@@ -45,7 +50,7 @@ func proppatch(w http.ResponseWriter, r *request) error {
 	request.Path, request.Conditions = r.path, conditions
 	folder := r.folder
 	if !refused {
-		ctx, cancel := r.call()
+		ctx, cancel := r.change()
 		defer cancel()
 		entry, err := r.handler.storage.SetProperties(ctx, request)
 		if err != nil {
@@ -77,7 +82,11 @@ func (r *request) changes() ([]change, error) {
 			continue
 		}
 		for _, p := range prop.children {
-			changes = append(changes, change{name: p.Name, remove: action.is("remove"), inner: p.inner, text: p.text})
+			inner, err := p.value()
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, change{name: p.Name, remove: action.is("remove"), inner: inner, text: p.text, lang: p.lang})
 		}
 	}
 	if len(changes) == 0 {
@@ -102,13 +111,16 @@ func plan(changes []change) (request *storageapi.SetPropertiesRequest, refused b
 			request.MtimeUnixNano = max(mtime, int64(time.Nanosecond))
 			continue
 		}
+		if offered[c.name] && !c.remove {
+			continue
+		}
 		if _, protected := live[c.name]; protected {
 			c.status, refused = http.StatusForbidden, true
 			continue
 		}
 		request.Changes = append(request.Changes, &storageapi.PropertyChange{
 			Remove:   c.remove,
-			Property: &storageapi.Property{Namespace: c.name.Space, Name: c.name.Local, InnerXml: []byte(c.inner)},
+			Property: &storageapi.Property{Namespace: c.name.Space, Name: c.name.Local, InnerXml: []byte(c.inner), Lang: c.lang},
 		})
 	}
 	return request, refused

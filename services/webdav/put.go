@@ -13,6 +13,7 @@ import (
 	microerrors "go-micro.dev/v4/errors"
 
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
+	"github.com/owncloud/ocis-runtime/services/internal/disk"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
@@ -100,7 +101,7 @@ func (r *request) putSmall(u upload) (*storageapi.WriteResponse, error) {
 	if _, err := io.ReadFull(r.Body, content); err != nil {
 		return nil, errShort
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	return r.handler.storage.Put(ctx, &storageapi.PutRequest{
 		Path: r.path, Content: content, Expected: u.expected, MtimeUnixNano: u.mtime, Conditions: u.conditions,
@@ -128,9 +129,7 @@ func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
 		r.abort(begun.UploadId)
 		return nil, err
 	}
-	commitCtx, cancelCommit := r.call()
-	defer cancelCommit()
-	response, err := r.handler.storage.CommitUpload(commitCtx, &storageapi.CommitUploadRequest{
+	response, err := r.commit(&storageapi.CommitUploadRequest{
 		UploadId: begun.UploadId, Size: uint64(size), Checksums: checksums,
 	})
 	if err != nil {
@@ -138,6 +137,14 @@ func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
 	}
 	loan.Return()
 	return response, nil
+}
+
+// commit makes an upload visible, also for a client that has given up by now: all of it has
+// come, and the next try would take as long.
+func (r *request) commit(commit *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
+	defer cancel()
+	return r.handler.storage.CommitUpload(ctx, commit)
 }
 
 // forgotten translates the answer of a storage that was replaced during the upload and
@@ -166,7 +173,7 @@ func (r *request) receive(loan *descriptor.Loan, u upload, limit int64) (int64, 
 	switch {
 	case size > limit:
 		return 0, nil, &davError{status: http.StatusInsufficientStorage, message: "there is no room for this file"}
-	case err != nil && isFull(err):
+	case err != nil && disk.IsFull(err):
 		return 0, nil, &davError{status: http.StatusInsufficientStorage, message: "the disk is full"}
 	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && u.size >= 0 && size != u.size:
 		return 0, nil, errShort

@@ -16,7 +16,7 @@ func makeCollection(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	made, err := r.handler.storage.MakeDirectory(ctx, &storageapi.MakeDirectoryRequest{Path: r.path, Conditions: conditions})
 	if err != nil {
@@ -35,7 +35,7 @@ func remove(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	if _, err := r.handler.storage.Delete(ctx, &storageapi.DeleteRequest{Path: r.path, Conditions: conditions}); err != nil {
 		return err
@@ -100,7 +100,7 @@ func moveResource(w http.ResponseWriter, r *request) error {
 }
 
 func (r *request) relocate(w http.ResponseWriter, do func(context.Context) (*storageapi.WriteResponse, error)) error {
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	response, err := do(ctx)
 	if err != nil {

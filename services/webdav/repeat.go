@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	microerrors "go-micro.dev/v4/errors"
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 )
 
 // patience is how long a read waits for a storage that is being replaced.
@@ -44,15 +44,16 @@ func read[T any](r *request, call func(context.Context) (T, error)) (T, error) {
 	return result, err
 }
 
-// wentAway tells whether a call did not reach storage, or storage ended during it. What
-// storage itself answers carries its name; the rest is go-micro's and gRPC's.
-func wentAway(err error) bool {
-	if errors.Is(err, errContentAway) {
-		return true
+// wentAway tells whether a call did not reach storage, or storage ended during it.
+func wentAway(err error) bool { return failureOf(err) == microservice.WentAway }
+
+// failureOf is microservice.FailureOf, also for the handing over of content.
+func failureOf(err error) microservice.Failure {
+	switch {
+	case !errors.Is(err, errContentAway):
+		return microservice.FailureOf(err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return microservice.Late
 	}
-	var theirs *microerrors.Error
-	if !errors.As(err, &theirs) || theirs.Id == storageName {
-		return false
-	}
-	return !errors.Is(err, context.Canceled)
+	return microservice.WentAway
 }

@@ -61,7 +61,8 @@ func New(src *config.Source) (plugins.Service, error) {
 				patience: patience,
 				log:      child.Log(),
 			}
-			return microservice.ServeHTTP(ctx, child, "", token.Require(verifier, h))
+			handler := token.Require(verifier, h)
+			return microservice.ServeHTTP(ctx, child, "", microservice.WithHealth(child, verifier, handler))
 		},
 	}, nil
 }

@@ -53,14 +53,14 @@ func (f *fakeTrash) ListTrash(_ context.Context, in *storageapi.ListTrashRequest
 	return response, nil
 }
 
-func (f *fakeTrash) RestoreTrash(_ context.Context, in *storageapi.RestoreTrashRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
+func (f *fakeTrash) RestoreTrash(ctx context.Context, in *storageapi.RestoreTrashRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	f.restored = in
-	return f.write(in.Destination)
+	return f.write(ctx, in.Destination)
 }
 
-func (f *fakeTrash) PurgeTrash(_ context.Context, in *storageapi.PurgeTrashRequest, _ ...client.CallOption) (*storageapi.PurgeTrashResponse, error) {
+func (f *fakeTrash) PurgeTrash(ctx context.Context, in *storageapi.PurgeTrashRequest, _ ...client.CallOption) (*storageapi.PurgeTrashResponse, error) {
 	f.purged = in
-	_, err := f.write("")
+	_, err := f.write(ctx, "")
 	return &storageapi.PurgeTrashResponse{}, err
 }
 
@@ -189,7 +189,7 @@ func TestTheTrashAnswersWithTheStatusOfRFC4918(t *testing.T) {
 		"make a folder":                  {"MKCOL", bin + "/new", nil, nil, 405},
 		"inside of a folder":             {"PROPFIND", bin + "/7/a", nil, nil, 404},
 		"another user's":                 {"PROPFIND", "/remote.php/dav/trash-bin/bob/", nil, nil, 404},
-		"nobody's":                       {"PROPFIND", "/remote.php/dav/trash-bin/", nil, nil, 404},
+		"all of them":                    {"PROPFIND", "/remote.php/dav/trash-bin/", []string{"Depth", "1"}, nil, 207},
 		"a name that begins the same":    {"PROPFIND", "/remote.php/dav/trash-bins/alice/", nil, nil, 404},
 		"a storage that is being killed": {"DELETE", bin + "/9", nil, refusal(503), 503},
 	} {

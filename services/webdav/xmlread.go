@@ -3,8 +3,10 @@ package webdav
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -16,20 +18,31 @@ const (
 // davSpace is the namespace of RFC 4918.
 const davSpace = "DAV:"
 
+// Namespaces that are reserved (Namespaces in XML 1.0, section 3).
+const (
+	xmlSpace   = "http://www.w3.org/XML/1998/namespace" // of xml:lang
+	xmlnsSpace = "http://www.w3.org/2000/xmlns/"        // of declarations
+)
+
 // element is a small XML tree: what the bodies of WebDAV requests are.
 type element struct {
 	xml.StartElement
 	children []*element
 	inner    string // serialized so that it can stand in any document
 	text     string
+	lang     string // the xml:lang in whose scope the element is
 }
 
 var errXML = &davError{status: http.StatusBadRequest, message: "the body is not well-formed XML"}
 
 // readXML reads a request's body; nil: it is empty.
 func (r *request) readXML() (*element, error) {
-	body := http.MaxBytesReader(nil, r.Body, maxXMLBytes)
-	decoder := xml.NewDecoder(body)
+	return parseXML(http.MaxBytesReader(nil, r.Body, maxXMLBytes))
+}
+
+// parseXML reads a document; nil: it is empty.
+func parseXML(document io.Reader) (*element, error) {
+	decoder := xml.NewDecoder(document)
 	decoder.Strict = true
 	for {
 		token, err := decoder.Token()
@@ -47,7 +60,7 @@ func (r *request) readXML() (*element, error) {
 				return nil, errXML
 			}
 		case xml.StartElement:
-			root, err := readElement(decoder, token, 1)
+			root, err := readElement(decoder, token, 1, "")
 			if err != nil {
 				return nil, err
 			}
@@ -81,11 +94,16 @@ func atEnd(decoder *xml.Decoder) error {
 	}
 }
 
-func readElement(decoder *xml.Decoder, start xml.StartElement, depth int) (*element, error) {
-	if depth > maxXMLDepth || !boundNamespaces(start) {
+func readElement(decoder *xml.Decoder, start xml.StartElement, depth int, lang string) (*element, error) {
+	if depth > maxXMLDepth || !wellNamed(start) {
 		return nil, errXML
 	}
-	e := &element{StartElement: start.Copy()}
+	e := &element{StartElement: start.Copy(), lang: lang}
+	for _, attribute := range e.Attr {
+		if attribute.Name == (xml.Name{Space: xmlSpace, Local: "lang"}) {
+			e.lang = attribute.Value
+		}
+	}
 	var inner, text strings.Builder
 	for {
 		token, err := decoder.Token()
@@ -94,7 +112,7 @@ func readElement(decoder *xml.Decoder, start xml.StartElement, depth int) (*elem
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			child, err := readElement(decoder, token, depth+1)
+			child, err := readElement(decoder, token, depth+1, e.lang)
 			if err != nil {
 				return nil, err
 			}
@@ -110,42 +128,93 @@ func readElement(decoder *xml.Decoder, start xml.StartElement, depth int) (*elem
 	}
 }
 
-// boundNamespaces refuses a prefix that stands for no namespace, which Go lets pass
-// (Namespaces in XML 1.0, section 5).
-func boundNamespaces(start xml.StartElement) bool {
+// wellNamed refuses what Go lets pass although it is no XML with namespaces (Namespaces in
+// XML 1.0, sections 3 to 6): stray colons, prefixes for nothing, what is no name without
+// its prefix, reserved namespaces, attributes that are there twice.
+func wellNamed(start xml.StartElement) bool {
+	if !plainName(start.Name) || start.Name.Space == xmlSpace || start.Name.Space == "xmlns" {
+		return false
+	}
+	seen := make(map[xml.Name]bool, len(start.Attr))
 	for _, attribute := range start.Attr {
-		if attribute.Name.Space == "xmlns" && attribute.Value == "" {
+		if seen[attribute.Name] || !plainName(attribute.Name) {
+			return false
+		}
+		seen[attribute.Name] = true
+		if isDeclaration(attribute) && !mayDeclare(attribute) {
 			return false
 		}
 	}
 	return true
 }
 
+// plainName tells whether the part after the prefix is a name by itself.
+func plainName(name xml.Name) bool {
+	if name.Local == "" || name.Space == xmlnsSpace || strings.Contains(name.Local, ":") {
+		return false
+	}
+	if c := name.Local[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' {
+		return true
+	}
+	_, err := xml.NewDecoder(strings.NewReader("<" + name.Local + "/>")).Token()
+	return err == nil
+}
+
+// isDeclaration tells whether an attribute declares a namespace.
+func isDeclaration(attribute xml.Attr) bool {
+	return attribute.Name.Space == "xmlns" || attribute.Name == xml.Name{Local: "xmlns"}
+}
+
+func mayDeclare(attribute xml.Attr) bool {
+	prefix := ""
+	if attribute.Name.Space != "" {
+		prefix = attribute.Name.Local
+	}
+	switch attribute.Value {
+	case "":
+		return prefix == ""
+	case xmlSpace:
+		return prefix == "xml"
+	case xmlnsSpace:
+		return false
+	}
+	return prefix != "xml" && prefix != "xmlns"
+}
+
 // write serializes the element with every namespace declared where it is used.
 func (e *element) write(out *strings.Builder) {
-	out.WriteString("<" + e.Name.Local + ` xmlns="`)
-	_ = xml.EscapeText(out, []byte(e.Name.Space))
-	out.WriteByte('"')
+	out.WriteString("<" + e.Name.Local)
+	writeAttribute(out, "xmlns", e.Name.Space)
+	prefixes := map[string]string{"": "", xmlSpace: "xml:"}
 	for _, attribute := range e.Attr {
-		if attribute.Name.Space == "xmlns" || attribute.Name.Local == "xmlns" {
+		if isDeclaration(attribute) {
 			continue
 		}
-		name := attribute.Name.Local
-		switch attribute.Name.Space {
-		case "":
-		case "xml", "http://www.w3.org/XML/1998/namespace":
-			name = "xml:" + name
-		default:
-			out.WriteString(` xmlns:a="`)
-			_ = xml.EscapeText(out, []byte(attribute.Name.Space))
-			out.WriteByte('"')
-			name = "a:" + name
+		prefix, known := prefixes[attribute.Name.Space]
+		if !known {
+			name := "a" + strconv.Itoa(len(prefixes)-1)
+			writeAttribute(out, "xmlns:"+name, attribute.Name.Space)
+			prefix = name + ":"
+			prefixes[attribute.Name.Space] = prefix
 		}
-		out.WriteString(" " + name + `="`)
-		_ = xml.EscapeText(out, []byte(attribute.Value))
-		out.WriteByte('"')
+		writeAttribute(out, prefix+attribute.Name.Local, attribute.Value)
 	}
 	out.WriteString(">" + e.inner + "</" + e.Name.Local + ">")
+}
+
+func writeAttribute(out *strings.Builder, name, value string) {
+	out.WriteString(" " + name + `="`)
+	_ = xml.EscapeText(out, []byte(value)) // a Builder takes everything
+	out.WriteByte('"')
+}
+
+// value returns what is in the element, to be kept and shown in other documents. It is read
+// once more before: what is not well-formed would spoil every listing that shows it.
+func (e *element) value() (string, error) {
+	if again, err := parseXML(strings.NewReader("<v>" + e.inner + "</v>")); err != nil || again == nil {
+		return "", fmt.Errorf("the value of %s cannot be kept: it would not be readable again", e.Name.Local)
+	}
+	return e.inner, nil
 }
 
 // is tells whether an element has this name in the DAV: namespace.

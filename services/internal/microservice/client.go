@@ -38,13 +38,20 @@ func NewClient(directory *registry.Directory, options ...client.Option) client.C
 		client.PoolSize(poolSize),
 		client.PoolTTL(poolTTL),
 		grpcclient.PoolMaxStreams(poolStreams),
-		grpcclient.MaxRecvMsgSize(maxMessageBytes),
-		grpcclient.MaxSendMsgSize(maxMessageBytes),
 		// While a service is replaced its socket is held, so a call that has not left yet
 		// waits for the connection, as long as its deadline allows.
 		withCallOptions(grpc.WaitForReady(true)),
-		func(o *client.Options) { grpcclient.DialOptions(grpc.WithConnectParams(reconnect))(&o.CallOptions) },
+		func(o *client.Options) { grpcclient.DialOptions(dialOptions()...)(&o.CallOptions) },
 	}, options...)...)
+}
+
+// dialOptions are those of every connection. go-micro's own limits of messages are left out
+// of a connection whose first call is a stream.
+func dialOptions() []grpc.DialOption {
+	return append(nameErrors(),
+		grpc.WithConnectParams(reconnect),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes), grpc.MaxCallSendMsgSize(maxMessageBytes)),
+	)
 }
 
 // FailFast makes calls fail at once where nobody listens, for commands: nobody will

@@ -3,12 +3,14 @@ package microservice
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"go-micro.dev/v4/client"
 	"go-micro.dev/v4/server"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
 )
 
 // healthEndpoint is where a gRPC service answers CheckHealth.
@@ -37,4 +39,28 @@ func handleHealth(child *plugins.Child, srv server.Server) error {
 func CheckHealth(ctx context.Context, c client.Client, service, address string) error {
 	request := c.NewRequest(service, healthEndpoint, &healthpb.HealthCheckRequest{})
 	return c.Call(ctx, request, &healthpb.HealthCheckResponse{}, client.WithAddress(address))
+}
+
+// HealthPath is where an HTTP service tells its health: 200, or 503 with a reason.
+const HealthPath = "/healthz"
+
+// WithHealth answers requests for HealthPath with a token for it. To everybody else there
+// is no such path: next answers, as it does for all others.
+func WithHealth(child *plugins.Child, verifier *token.Verifier, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != HealthPath || !mayAskHealth(verifier, r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if err := child.Health(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}
+
+func mayAskHealth(verifier *token.Verifier, r *http.Request) bool {
+	claims, err := verifier.Verify(r.Header.Get(token.Header))
+	return err == nil && claims.Service == token.Health
 }

@@ -15,9 +15,6 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 )
 
-// HealthPath answers health checks on every HTTP service: 200 or 503 with a reason.
-const HealthPath = "/healthz"
-
 // Limits of an HTTP server, unless an option changes them.
 const (
 	readHeaderTimeout = 10 * time.Second
@@ -37,22 +34,8 @@ func ServeHTTP(ctx context.Context, child *plugins.Child, socket string, handler
 	if err != nil {
 		return err
 	}
-	srv := newHTTPServer(child, listener, withHealth(child, handler), options)
+	srv := newHTTPServer(child, listener, handler, options)
 	return serve(ctx, child, srv)
-}
-
-func withHealth(child *plugins.Child, handler http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != HealthPath {
-			handler.ServeHTTP(w, r)
-			return
-		}
-		if err := child.Health(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
 }
 
 // httpServer is a go-micro server over net/http. go-micro's own HTTP server plugin can

@@ -12,15 +12,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"go-micro.dev/v4/client"
+	microerrors "go-micro.dev/v4/errors"
 	"go-micro.dev/v4/server"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
 )
 
 // The test binary is a service in the foreground: of which kind, and on which socket.
@@ -28,6 +32,7 @@ const (
 	envKind   = "MICROSERVICE_TEST_KIND"
 	envSocket = "MICROSERVICE_TEST_SOCKET"
 	envSick   = "MICROSERVICE_TEST_SICK"
+	envKey    = "MICROSERVICE_TEST_KEY"
 )
 
 func TestMain(m *testing.M) {
@@ -42,7 +47,11 @@ func TestMain(m *testing.M) {
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			if kind == "http" {
-				return ServeHTTP(ctx, child, "", http.HandlerFunc(answer))
+				verifier, err := token.Settings{VerifyingKey: os.Getenv(envKey)}.Verifier()
+				if err != nil {
+					return err
+				}
+				return ServeHTTP(ctx, child, "", WithHealth(child, verifier, http.HandlerFunc(answer)))
 			}
 			return ServeGRPC(ctx, child, "", func(server.Server) error { return nil })
 		},
@@ -56,7 +65,11 @@ func TestMain(m *testing.M) {
 }
 
 // answer says on stdout that a request is here, and answers when it is told to.
-func answer(w http.ResponseWriter, _ *http.Request) {
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == HealthPath {
+		http.NotFound(w, r)
+		return
+	}
 	fmt.Println("asked")
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	fmt.Fprint(w, "whole answer")
@@ -85,8 +98,12 @@ func socketPath(t *testing.T) string {
 
 func start(t *testing.T, kind, socket string, environ ...string) service {
 	t.Helper()
+	pair, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := service{Cmd: exec.Command(os.Args[0]), t: t, socket: socket}
-	s.Env = append(append(os.Environ(), envKind+"="+kind, envSocket+"="+socket, "GORACE=atexit_sleep_ms=0"), environ...)
+	s.Env = append(append(os.Environ(), envKind+"="+kind, envSocket+"="+socket, envKey+"="+pair.VerifyingKey, "GORACE=atexit_sleep_ms=0"), environ...)
 	stdout, err := s.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +177,66 @@ func TestACommandFailsAtOnceWhenNobodyListens(t *testing.T) {
 	}
 }
 
+func TestAFailedCallSaysWhetherToAskAgain(t *testing.T) {
+	socket := socketPath(t)
+	start(t, "grpc", socket)
+	there, nowhere := "unix:"+socket, "unix:"+socketPath(t)
+	waits := NewClient(registry.NewDirectory())
+	if err := healthOf(t, waits, socket); err != nil {
+		t.Fatal(err)
+	}
+	huge := &healthpb.HealthCheckRequest{Service: strings.Repeat("x", maxMessageBytes)}
+	for name, test := range map[string]struct {
+		client   client.Client
+		address  string
+		request  *healthpb.HealthCheckRequest
+		endpoint string
+		given    time.Duration
+		want     Failure
+	}{
+		"nobody listens":        {NewClient(registry.NewDirectory(), FailFast()), nowhere, nil, healthEndpoint, patience, WentAway},
+		"nobody came in time":   {waits, nowhere, nil, healthEndpoint, 100 * time.Millisecond, Late},
+		"too large a message":   {waits, there, huge, healthEndpoint, patience, Unable},
+		"no such call":          {waits, there, nil, "Health.Ask", patience, Unable},
+		"it is not a good call": {waits, there, nil, "Health", patience, Unable},
+	} {
+		for _, kind := range []string{"call", "stream"} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), test.given)
+				defer cancel()
+				if got, err := fail(ctx, test.client, kind, test.address, test.endpoint, test.request); got != test.want {
+					t.Errorf("it is taken for %d: %v", got, err)
+				}
+			})
+		}
+	}
+	if got := FailureOf(microerrors.New("users", "no", http.StatusForbidden)); got != Refused {
+		t.Errorf("an answer is taken for %d", got)
+	}
+}
+
+// fail makes a call that fails, in one of two ways.
+func fail(ctx context.Context, c client.Client, kind, address, endpoint string, body *healthpb.HealthCheckRequest) (Failure, error) {
+	if body == nil {
+		body = &healthpb.HealthCheckRequest{}
+	}
+	request := c.NewRequest("grpc", endpoint, body)
+	if kind == "call" {
+		err := c.Call(ctx, request, &healthpb.HealthCheckResponse{}, client.WithAddress(address))
+		return FailureOf(err), err
+	}
+	stream, err := c.Stream(ctx, request, client.WithAddress(address))
+	if err != nil {
+		return FailureOf(err), err
+	}
+	defer stream.Close()
+	if err := stream.Send(body); err != nil && err != io.EOF {
+		return FailureOf(err), err
+	}
+	err = stream.Recv(&healthpb.HealthCheckResponse{})
+	return FailureOf(err), err
+}
+
 func TestAGRPCServiceTellsItsOwnHealth(t *testing.T) {
 	socket := socketPath(t)
 	start(t, "grpc", socket, envSick+"=1")
@@ -179,6 +256,30 @@ func TestAGRPCServiceDrains(t *testing.T) {
 	}
 }
 
+// keys are those of all services of this test.
+var keys = sync.OnceValues(token.NewKeys)
+
+// signed returns a token on behalf of a name, or none for nobody's.
+func signed(t *testing.T, name string) string {
+	t.Helper()
+	if name == "" {
+		return ""
+	}
+	pair, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := pair.Signer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signer.Sign(token.Claims{Service: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // browser talks HTTP over a unix socket; it waits until somebody listens there.
 func browser(t *testing.T, socket string) *http.Client {
 	t.Helper()
@@ -194,8 +295,13 @@ func browser(t *testing.T, socket string) *http.Client {
 	return &http.Client{Transport: transport, Timeout: patience}
 }
 
-func get(c *http.Client, path string) (int, string, error) {
-	response, err := c.Get("http://service" + path)
+func get(c *http.Client, path, signed string) (int, string, error) {
+	request, err := http.NewRequest(http.MethodGet, "http://service"+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	request.Header.Set(token.Header, signed)
+	response, err := c.Do(request)
 	if err != nil {
 		return 0, "", err
 	}
@@ -204,12 +310,14 @@ func get(c *http.Client, path string) (int, string, error) {
 	return response.StatusCode, string(body), err
 }
 
-func TestAnHTTPServiceTellsItsOwnHealth(t *testing.T) {
+func TestAnHTTPServiceTellsItsOwnHealthToWhoMayAsk(t *testing.T) {
 	for sick, want := range map[string]int{"": http.StatusOK, "1": http.StatusServiceUnavailable} {
 		socket := socketPath(t)
 		start(t, "http", socket, envSick+"="+sick)
-		if status, body, err := get(browser(t, socket), HealthPath); err != nil || status != want {
-			t.Errorf("sick %q: %d %s %v", sick, status, body, err)
+		for name, status := range map[string]int{"": http.StatusNotFound, "proxy": http.StatusNotFound, token.Nobody: http.StatusNotFound, token.Health: want} {
+			if got, body, err := get(browser(t, socket), HealthPath, signed(t, name)); err != nil || got != status {
+				t.Errorf("sick %q, asked by %q: %d %s %v", sick, name, got, body, err)
+			}
 		}
 	}
 }
@@ -222,7 +330,7 @@ func TestAnHTTPServiceFinishesWhatItHasBeforeItEnds(t *testing.T) {
 	}
 	replies := make(chan reply, 1)
 	go func() {
-		_, body, err := get(browser(t, s.socket), "/")
+		_, body, err := get(browser(t, s.socket), "/", "")
 		replies <- reply{body, err}
 	}()
 	if !s.lines.Scan() || s.lines.Text() != "asked" {

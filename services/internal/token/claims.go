@@ -20,14 +20,22 @@ const (
 
 // Claims say who asks.
 type Claims struct {
-	// Subject is the user's id; empty for nobody, such as an anonymous request.
+	// Subject is the user's id; empty when no user asks.
 	Subject     string
 	Username    string
 	DisplayName string
 	Email       string
-	// Service is who signed: "proxy" for people's requests, "cli" for the operator.
+	// Service is on whose behalf: "proxy" for people's requests and the proxy's own, or one
+	// of the names below.
 	Service string
 }
+
+// Names in Claims.Service that are no service's.
+const (
+	Operator = "cli"    // the command line of whoever runs the system
+	Health   = "health" // a question for a service's health: it may ask for nothing else
+	Nobody   = "nobody" // a request that is public, without a login: it may do nothing else
+)
 
 // wire is the JSON form of Claims.
 type wire struct {

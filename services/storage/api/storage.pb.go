@@ -254,6 +254,7 @@ type Property struct {
 	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	InnerXml      []byte                 `protobuf:"bytes,3,opt,name=inner_xml,json=innerXml,proto3" json:"inner_xml,omitempty"`
+	Lang          string                 `protobuf:"bytes,4,opt,name=lang,proto3" json:"lang,omitempty"` // the xml:lang in whose scope it was set
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +308,13 @@ func (x *Property) GetInnerXml() []byte {
 		return x.InnerXml
 	}
 	return nil
+}
+
+func (x *Property) GetLang() string {
+	if x != nil {
+		return x.Lang
+	}
+	return ""
 }
 
 type StatRequest struct {
@@ -413,28 +421,28 @@ func (x *ListRequest) GetConditions() *Conditions {
 	return nil
 }
 
-type ListResponse struct {
+type ListPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Directory     *Entry                 `protobuf:"bytes,1,opt,name=directory,proto3" json:"directory,omitempty"` // of a file: the file itself
-	Children      []*Entry               `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`   // by name
+	Directory     *Entry                 `protobuf:"bytes,1,opt,name=directory,proto3" json:"directory,omitempty"` // first message only; of a file: the file itself
+	Children      []*Entry               `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`   // by name, continued in the next message
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ListResponse) Reset() {
-	*x = ListResponse{}
+func (x *ListPart) Reset() {
+	*x = ListPart{}
 	mi := &file_storage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ListResponse) String() string {
+func (x *ListPart) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ListResponse) ProtoMessage() {}
+func (*ListPart) ProtoMessage() {}
 
-func (x *ListResponse) ProtoReflect() protoreflect.Message {
+func (x *ListPart) ProtoReflect() protoreflect.Message {
 	mi := &file_storage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -446,19 +454,19 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
-func (*ListResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use ListPart.ProtoReflect.Descriptor instead.
+func (*ListPart) Descriptor() ([]byte, []int) {
 	return file_storage_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *ListResponse) GetDirectory() *Entry {
+func (x *ListPart) GetDirectory() *Entry {
 	if x != nil {
 		return x.Directory
 	}
 	return nil
 }
 
-func (x *ListResponse) GetChildren() []*Entry {
+func (x *ListPart) GetChildren() []*Entry {
 	if x != nil {
 		return x.Children
 	}
@@ -735,13 +743,14 @@ func (x *DownloadChunk) GetContent() []byte {
 
 // Conditions are evaluated in the same transaction as the operation.
 type Conditions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IfMatch       []string               `protobuf:"bytes,1,rep,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`               // etags without quotes, or "*"
-	IfNoneMatch   []string               `protobuf:"bytes,2,rep,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"` // etags without quotes, or "*"
-	LockTokens    []string               `protobuf:"bytes,3,rep,name=lock_tokens,json=lockTokens,proto3" json:"lock_tokens,omitempty"`      // every state token that the client submitted
-	IfLists       []*IfList              `protobuf:"bytes,4,rep,name=if_lists,json=ifLists,proto3" json:"if_lists,omitempty"`               // RFC 4918 section 10.4: at least one must hold
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	IfMatch           []string               `protobuf:"bytes,1,rep,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`                                        // etags without quotes, or "*"; what is neither fits nothing
+	IfNoneMatch       []string               `protobuf:"bytes,2,rep,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`                          // as if_match
+	LockTokens        []string               `protobuf:"bytes,3,rep,name=lock_tokens,json=lockTokens,proto3" json:"lock_tokens,omitempty"`                               // every state token that the client submitted
+	IfLists           []*IfList              `protobuf:"bytes,4,rep,name=if_lists,json=ifLists,proto3" json:"if_lists,omitempty"`                                        // RFC 4918 section 10.4: at least one must hold
+	IfUnmodifiedSince *int64                 `protobuf:"varint,5,opt,name=if_unmodified_since,json=ifUnmodifiedSince,proto3,oneof" json:"if_unmodified_since,omitempty"` // seconds since 1970; counts only without if_match
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Conditions) Reset() {
@@ -800,6 +809,13 @@ func (x *Conditions) GetIfLists() []*IfList {
 		return x.IfLists
 	}
 	return nil
+}
+
+func (x *Conditions) GetIfUnmodifiedSince() int64 {
+	if x != nil && x.IfUnmodifiedSince != nil {
+		return *x.IfUnmodifiedSince
+	}
+	return 0
 }
 
 type IfList struct {
@@ -2647,11 +2663,12 @@ const file_storage_proto_rawDesc = "" +
 	"\tChecksums\x12\x12\n" +
 	"\x04sha1\x18\x01 \x01(\fR\x04sha1\x12\x10\n" +
 	"\x03md5\x18\x02 \x01(\fR\x03md5\x12\x18\n" +
-	"\aadler32\x18\x03 \x01(\fR\aadler32\"Y\n" +
+	"\aadler32\x18\x03 \x01(\fR\aadler32\"m\n" +
 	"\bProperty\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
-	"\tinner_xml\x18\x03 \x01(\fR\binnerXml\"^\n" +
+	"\tinner_xml\x18\x03 \x01(\fR\binnerXml\x12\x12\n" +
+	"\x04lang\x18\x04 \x01(\tR\x04lang\"^\n" +
 	"\vStatRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12;\n" +
 	"\n" +
@@ -2661,8 +2678,8 @@ const file_storage_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12;\n" +
 	"\n" +
 	"conditions\x18\x02 \x01(\v2\x1b.ocis.storage.v1.ConditionsR\n" +
-	"conditions\"x\n" +
-	"\fListResponse\x124\n" +
+	"conditions\"t\n" +
+	"\bListPart\x124\n" +
 	"\tdirectory\x18\x01 \x01(\v2\x16.ocis.storage.v1.EntryR\tdirectory\x122\n" +
 	"\bchildren\x18\x02 \x03(\v2\x16.ocis.storage.v1.EntryR\bchildren\"\x0e\n" +
 	"\fUsageRequest\"W\n" +
@@ -2683,14 +2700,16 @@ const file_storage_proto_rawDesc = "" +
 	"\x06ticket\x18\x04 \x01(\fR\x06ticket\"W\n" +
 	"\rDownloadChunk\x12,\n" +
 	"\x05entry\x18\x01 \x01(\v2\x16.ocis.storage.v1.EntryR\x05entry\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xa0\x01\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xed\x01\n" +
 	"\n" +
 	"Conditions\x12\x19\n" +
 	"\bif_match\x18\x01 \x03(\tR\aifMatch\x12\"\n" +
 	"\rif_none_match\x18\x02 \x03(\tR\vifNoneMatch\x12\x1f\n" +
 	"\vlock_tokens\x18\x03 \x03(\tR\n" +
 	"lockTokens\x122\n" +
-	"\bif_lists\x18\x04 \x03(\v2\x17.ocis.storage.v1.IfListR\aifLists\"K\n" +
+	"\bif_lists\x18\x04 \x03(\v2\x17.ocis.storage.v1.IfListR\aifLists\x123\n" +
+	"\x13if_unmodified_since\x18\x05 \x01(\x03H\x00R\x11ifUnmodifiedSince\x88\x01\x01B\x16\n" +
+	"\x14_if_unmodified_since\"K\n" +
 	"\x06IfList\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12-\n" +
 	"\x05tests\x18\x02 \x03(\v2\x17.ocis.storage.v1.IfTestR\x05tests\"Q\n" +
@@ -2839,10 +2858,10 @@ const file_storage_proto_rawDesc = "" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tTYPE_FILE\x10\x01\x12\x12\n" +
-	"\x0eTYPE_DIRECTORY\x10\x022\xe0\f\n" +
+	"\x0eTYPE_DIRECTORY\x10\x022\xde\f\n" +
 	"\aStorage\x12<\n" +
-	"\x04Stat\x12\x1c.ocis.storage.v1.StatRequest\x1a\x16.ocis.storage.v1.Entry\x12C\n" +
-	"\x04List\x12\x1c.ocis.storage.v1.ListRequest\x1a\x1d.ocis.storage.v1.ListResponse\x12F\n" +
+	"\x04Stat\x12\x1c.ocis.storage.v1.StatRequest\x1a\x16.ocis.storage.v1.Entry\x12A\n" +
+	"\x04List\x12\x1c.ocis.storage.v1.ListRequest\x1a\x19.ocis.storage.v1.ListPart0\x01\x12F\n" +
 	"\x05Usage\x12\x1d.ocis.storage.v1.UsageRequest\x1a\x1e.ocis.storage.v1.UsageResponse\x12C\n" +
 	"\x04Open\x12\x1c.ocis.storage.v1.OpenRequest\x1a\x1d.ocis.storage.v1.OpenResponse\x12J\n" +
 	"\bDownload\x12\x1c.ocis.storage.v1.OpenRequest\x1a\x1e.ocis.storage.v1.DownloadChunk0\x01\x12B\n" +
@@ -2885,7 +2904,7 @@ var file_storage_proto_goTypes = []any{
 	(*Property)(nil),             // 3: ocis.storage.v1.Property
 	(*StatRequest)(nil),          // 4: ocis.storage.v1.StatRequest
 	(*ListRequest)(nil),          // 5: ocis.storage.v1.ListRequest
-	(*ListResponse)(nil),         // 6: ocis.storage.v1.ListResponse
+	(*ListPart)(nil),             // 6: ocis.storage.v1.ListPart
 	(*UsageRequest)(nil),         // 7: ocis.storage.v1.UsageRequest
 	(*UsageResponse)(nil),        // 8: ocis.storage.v1.UsageResponse
 	(*OpenRequest)(nil),          // 9: ocis.storage.v1.OpenRequest
@@ -2930,8 +2949,8 @@ var file_storage_proto_depIdxs = []int32{
 	30, // 3: ocis.storage.v1.Entry.locks:type_name -> ocis.storage.v1.ActiveLock
 	12, // 4: ocis.storage.v1.StatRequest.conditions:type_name -> ocis.storage.v1.Conditions
 	12, // 5: ocis.storage.v1.ListRequest.conditions:type_name -> ocis.storage.v1.Conditions
-	1,  // 6: ocis.storage.v1.ListResponse.directory:type_name -> ocis.storage.v1.Entry
-	1,  // 7: ocis.storage.v1.ListResponse.children:type_name -> ocis.storage.v1.Entry
+	1,  // 6: ocis.storage.v1.ListPart.directory:type_name -> ocis.storage.v1.Entry
+	1,  // 7: ocis.storage.v1.ListPart.children:type_name -> ocis.storage.v1.Entry
 	12, // 8: ocis.storage.v1.OpenRequest.conditions:type_name -> ocis.storage.v1.Conditions
 	1,  // 9: ocis.storage.v1.OpenResponse.entry:type_name -> ocis.storage.v1.Entry
 	1,  // 10: ocis.storage.v1.DownloadChunk.entry:type_name -> ocis.storage.v1.Entry
@@ -2981,7 +3000,7 @@ var file_storage_proto_depIdxs = []int32{
 	39, // 54: ocis.storage.v1.Storage.RestoreTrash:input_type -> ocis.storage.v1.RestoreTrashRequest
 	40, // 55: ocis.storage.v1.Storage.PurgeTrash:input_type -> ocis.storage.v1.PurgeTrashRequest
 	1,  // 56: ocis.storage.v1.Storage.Stat:output_type -> ocis.storage.v1.Entry
-	6,  // 57: ocis.storage.v1.Storage.List:output_type -> ocis.storage.v1.ListResponse
+	6,  // 57: ocis.storage.v1.Storage.List:output_type -> ocis.storage.v1.ListPart
 	8,  // 58: ocis.storage.v1.Storage.Usage:output_type -> ocis.storage.v1.UsageResponse
 	10, // 59: ocis.storage.v1.Storage.Open:output_type -> ocis.storage.v1.OpenResponse
 	11, // 60: ocis.storage.v1.Storage.Download:output_type -> ocis.storage.v1.DownloadChunk
@@ -3013,6 +3032,7 @@ func file_storage_proto_init() {
 	if File_storage_proto != nil {
 		return
 	}
+	file_storage_proto_msgTypes[11].OneofWrappers = []any{}
 	file_storage_proto_msgTypes[13].OneofWrappers = []any{
 		(*IfTest_Token)(nil),
 		(*IfTest_Etag)(nil),

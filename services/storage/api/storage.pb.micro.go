@@ -29,8 +29,8 @@ var _ server.Option
 
 type StorageService interface {
 	Stat(ctx context.Context, in *StatRequest, opts ...client.CallOption) (*Entry, error)
-	// List returns a directory and its children as of one moment.
-	List(ctx context.Context, in *ListRequest, opts ...client.CallOption) (*ListResponse, error)
+	// List returns a directory and its children as of one moment, however many they are.
+	List(ctx context.Context, in *ListRequest, opts ...client.CallOption) (Storage_ListService, error)
 	Usage(ctx context.Context, in *UsageRequest, opts ...client.CallOption) (*UsageResponse, error)
 	// Open returns a file's metadata together with its content as of one moment:
 	// inline when it is small, else by a one-time ticket for the content socket.
@@ -83,14 +83,58 @@ func (c *storageService) Stat(ctx context.Context, in *StatRequest, opts ...clie
 	return out, nil
 }
 
-func (c *storageService) List(ctx context.Context, in *ListRequest, opts ...client.CallOption) (*ListResponse, error) {
-	req := c.c.NewRequest(c.name, "Storage.List", in)
-	out := new(ListResponse)
-	err := c.c.Call(ctx, req, out, opts...)
+func (c *storageService) List(ctx context.Context, in *ListRequest, opts ...client.CallOption) (Storage_ListService, error) {
+	req := c.c.NewRequest(c.name, "Storage.List", &ListRequest{})
+	stream, err := c.c.Stream(ctx, req, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	if err := stream.Send(in); err != nil {
+		return nil, err
+	}
+	return &storageServiceList{stream}, nil
+}
+
+type Storage_ListService interface {
+	Context() context.Context
+	SendMsg(interface{}) error
+	RecvMsg(interface{}) error
+	CloseSend() error
+	Close() error
+	Recv() (*ListPart, error)
+}
+
+type storageServiceList struct {
+	stream client.Stream
+}
+
+func (x *storageServiceList) CloseSend() error {
+	return x.stream.CloseSend()
+}
+
+func (x *storageServiceList) Close() error {
+	return x.stream.Close()
+}
+
+func (x *storageServiceList) Context() context.Context {
+	return x.stream.Context()
+}
+
+func (x *storageServiceList) SendMsg(m interface{}) error {
+	return x.stream.Send(m)
+}
+
+func (x *storageServiceList) RecvMsg(m interface{}) error {
+	return x.stream.Recv(m)
+}
+
+func (x *storageServiceList) Recv() (*ListPart, error) {
+	m := new(ListPart)
+	err := x.stream.Recv(m)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func (c *storageService) Usage(ctx context.Context, in *UsageRequest, opts ...client.CallOption) (*UsageResponse, error) {
@@ -367,8 +411,8 @@ func (c *storageService) PurgeTrash(ctx context.Context, in *PurgeTrashRequest, 
 
 type StorageHandler interface {
 	Stat(context.Context, *StatRequest, *Entry) error
-	// List returns a directory and its children as of one moment.
-	List(context.Context, *ListRequest, *ListResponse) error
+	// List returns a directory and its children as of one moment, however many they are.
+	List(context.Context, *ListRequest, Storage_ListStream) error
 	Usage(context.Context, *UsageRequest, *UsageResponse) error
 	// Open returns a file's metadata together with its content as of one moment:
 	// inline when it is small, else by a one-time ticket for the content socket.
@@ -402,7 +446,7 @@ type StorageHandler interface {
 func RegisterStorageHandler(s server.Server, hdlr StorageHandler, opts ...server.HandlerOption) error {
 	type storage interface {
 		Stat(ctx context.Context, in *StatRequest, out *Entry) error
-		List(ctx context.Context, in *ListRequest, out *ListResponse) error
+		List(ctx context.Context, stream server.Stream) error
 		Usage(ctx context.Context, in *UsageRequest, out *UsageResponse) error
 		Open(ctx context.Context, in *OpenRequest, out *OpenResponse) error
 		Download(ctx context.Context, stream server.Stream) error
@@ -438,8 +482,44 @@ func (h *storageHandler) Stat(ctx context.Context, in *StatRequest, out *Entry) 
 	return h.StorageHandler.Stat(ctx, in, out)
 }
 
-func (h *storageHandler) List(ctx context.Context, in *ListRequest, out *ListResponse) error {
-	return h.StorageHandler.List(ctx, in, out)
+func (h *storageHandler) List(ctx context.Context, stream server.Stream) error {
+	m := new(ListRequest)
+	if err := stream.Recv(m); err != nil {
+		return err
+	}
+	return h.StorageHandler.List(ctx, m, &storageListStream{stream})
+}
+
+type Storage_ListStream interface {
+	Context() context.Context
+	SendMsg(interface{}) error
+	RecvMsg(interface{}) error
+	Close() error
+	Send(*ListPart) error
+}
+
+type storageListStream struct {
+	stream server.Stream
+}
+
+func (x *storageListStream) Close() error {
+	return x.stream.Close()
+}
+
+func (x *storageListStream) Context() context.Context {
+	return x.stream.Context()
+}
+
+func (x *storageListStream) SendMsg(m interface{}) error {
+	return x.stream.Send(m)
+}
+
+func (x *storageListStream) RecvMsg(m interface{}) error {
+	return x.stream.Recv(m)
+}
+
+func (x *storageListStream) Send(m *ListPart) error {
+	return x.stream.Send(m)
 }
 
 func (h *storageHandler) Usage(ctx context.Context, in *UsageRequest, out *UsageResponse) error {

@@ -15,7 +15,7 @@ import (
 // What Authenticate refuses with. Any other error means that nobody could be asked.
 var (
 	ErrWrong   = errors.New("wrong user name or password")
-	ErrLimited = errors.New("too many wrong passwords: try again in a minute")
+	ErrLimited = errors.New("too many wrong passwords: try again in a few seconds")
 )
 
 const (
@@ -38,6 +38,7 @@ type Authenticator struct {
 	ask    Ask
 	signer *token.Signer
 	now    func() time.Time
+	sleep  func(time.Duration)
 
 	sealer   *sealer
 	right    *memo.Memo[credential, *Passport]
@@ -49,14 +50,15 @@ type Authenticator struct {
 
 // NewAuthenticator returns an authenticator that asks and signs.
 func NewAuthenticator(ask Ask, signer *token.Signer) *Authenticator {
-	return newAuthenticator(ask, signer, time.Now)
+	return newAuthenticator(ask, signer, time.Now, time.Sleep)
 }
 
-func newAuthenticator(ask Ask, signer *token.Signer, now func() time.Time) *Authenticator {
+func newAuthenticator(ask Ask, signer *token.Signer, now func() time.Time, sleep func(time.Duration)) *Authenticator {
 	return &Authenticator{
 		ask:      ask,
 		signer:   signer,
 		now:      now,
+		sleep:    sleep,
 		sealer:   newSealer(),
 		right:    memo.New[credential, *Passport](remembered, now),
 		wrong:    memo.New[credential, struct{}](remembered, now),
@@ -67,7 +69,8 @@ func newAuthenticator(ask Ask, signer *token.Signer, now func() time.Time) *Auth
 
 // Authenticate returns the passport of the user with that name and password. It blocks
 // while the users service is asked, which happens once for requests that come at the
-// same time with the same credential.
+// same time with the same credential, and for some seconds before when there were many
+// wrong ones.
 func (a *Authenticator) Authenticate(ctx context.Context, username, password, address string) (*Passport, error) {
 	c := a.sealer.seal(username, password)
 	if passport, ok := a.right.Get(c); ok {
@@ -96,9 +99,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, username, password, ad
 func (a *Authenticator) verify(ctx context.Context, c credential, username, password, address string) (*Passport, error) {
 	undo := func() {}
 	if _, ok := a.trusted.Get(c); !ok {
-		if undo, ok = a.attempts.begin(username, address); !ok {
+		var wait time.Duration
+		if wait, undo, ok = a.attempts.begin(username, address); !ok {
 			return nil, ErrLimited
 		}
+		a.sleep(wait)
 	}
 	// Others wait for the same answer: it must not be lost with the first who asked.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor)
@@ -112,6 +117,7 @@ func (a *Authenticator) verify(ctx context.Context, c credential, username, pass
 	if err != nil {
 		return nil, err
 	}
+	a.attempts.right(address)
 	passport := newPassport(a.signer, claims, a.now)
 	a.right.Put(c, passport, a.now().Add(rightFor))
 	a.trusted.Put(c, struct{}{}, a.now().Add(trustedFor))

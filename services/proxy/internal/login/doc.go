@@ -1,6 +1,6 @@
 // Package login finds out who makes a request with a name and a password.
 //
-// It owns how long an answer of the users service is remembered, how many wrong tries
+// It owns how long an answer of the users service is remembered, how fast wrong tries
 // are let through to it, and the internal tokens that go on with the request. It leaves
 // to the users service whether a password is right.
 //

@@ -19,6 +19,15 @@ var buffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 // the end of the connection: a TLS connection cannot be used after it.
 func WriteDeadline(stall time.Duration) time.Time { return time.Now().Add(2 * stall) }
 
+// RenewDeadline gives an HTTP/1 client its time to take an answer that begins now: its
+// request may have taken any time. An HTTP/2 stream has a deadline only while it is
+// written to. Not every ResponseWriter of a test knows deadlines.
+func RenewDeadline(w http.ResponseWriter, r *http.Request, stall time.Duration) {
+	if r.ProtoMajor == 1 {
+		_ = http.NewResponseController(w).SetWriteDeadline(WriteDeadline(stall))
+	}
+}
+
 // errClient marks errors of the client's side of the copy.
 var errClient = errors.New("the client is gone or does not read")
 
@@ -28,6 +37,7 @@ var errClient = errors.New("the client is gone or does not read")
 func Deliver(w http.ResponseWriter, r *http.Request, response *http.Response, stall time.Duration) (int64, error) {
 	defer response.Body.Close()
 	CopyEndToEnd(w.Header(), response.Header)
+	RenewDeadline(w, r, stall) // also for an answer without a body
 	w.WriteHeader(response.StatusCode)
 	if r.Method == http.MethodHead || response.ContentLength == 0 {
 		return 0, nil

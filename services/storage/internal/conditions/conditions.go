@@ -7,6 +7,7 @@ package conditions
 
 import (
 	"slices"
+	"time"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
@@ -14,9 +15,10 @@ import (
 // State is what a condition can be about. The zero value is that of a path where
 // nothing is.
 type State struct {
-	Exists bool
-	Etag   string   // without quotes
-	Tokens []string // of all locks that cover the resource
+	Exists   bool
+	Etag     string   // without quotes
+	Modified int64    // nanoseconds since 1970
+	Tokens   []string // of all locks that cover the resource
 }
 
 // EtagsMatch evaluates If-Match and If-None-Match (RFC 9110 sections 13.1.1 and
@@ -27,6 +29,13 @@ func EtagsMatch(ifMatch, ifNoneMatch []string, s State) bool {
 
 func oneFits(etags []string, s State) bool {
 	return s.Exists && slices.ContainsFunc(etags, func(etag string) bool { return etag == "*" || etag == s.Etag })
+}
+
+// Unmodified evaluates If-Unmodified-Since (RFC 9110 section 13.1.4), given in seconds
+// since 1970: as clients know the date, without fractions. Where nothing is, nothing was
+// modified.
+func Unmodified(since int64, s State) bool {
+	return !s.Exists || time.Unix(0, s.Modified).Unix() <= since
 }
 
 // ListsHold evaluates an If header (RFC 4918 section 10.4): at least one list must

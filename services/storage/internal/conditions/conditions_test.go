@@ -82,3 +82,22 @@ func TestIfMatchAndIfNoneMatchAsRFC9110Says(t *testing.T) {
 		}
 	}
 }
+
+func TestIfUnmodifiedSinceCountsWholeSeconds(t *testing.T) {
+	const second = int64(1_000_000_000)
+	for _, test := range []struct {
+		name  string
+		state State
+		want  bool
+	}{
+		{"before", State{Exists: true, Modified: 9 * second}, true},
+		{"in that second", State{Exists: true, Modified: 10*second + second/2}, true},
+		{"after", State{Exists: true, Modified: 11 * second}, false},
+		{"before 1970", State{Exists: true, Modified: -1}, true},
+		{"nothing there", State{}, true},
+	} {
+		if got := Unmodified(10, test.state); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}

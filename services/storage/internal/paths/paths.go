@@ -35,19 +35,27 @@ func Parse(text string) (Path, error) {
 		return Root, nil
 	case text == "" || text[0] != '/':
 		return "", errors.New("the path does not begin with a slash")
-	case len(text) > MaxPath:
-		return "", fmt.Errorf("the path has %d bytes, more than %d", len(text), MaxPath)
 	}
-	depth := 0
+	if err := CheckLength(Path(text)); err != nil {
+		return "", err
+	}
 	for name := range strings.SplitSeq(text[1:], "/") {
 		if err := CheckName(name); err != nil {
 			return "", err
 		}
-		if depth++; depth > MaxDepth {
-			return "", fmt.Errorf("the path is deeper than %d folders", MaxDepth)
-		}
 	}
 	return Path(text), nil
+}
+
+// CheckLength checks the length and the depth of a path that is valid otherwise.
+func CheckLength(p Path) error {
+	switch {
+	case len(p) > MaxPath:
+		return fmt.Errorf("the path has %d bytes, more than %d", len(p), MaxPath)
+	case p.Depth() > MaxDepth:
+		return fmt.Errorf("the path is deeper than %d folders", MaxDepth)
+	}
+	return nil
 }
 
 // CheckName checks one segment of a path.

@@ -50,6 +50,7 @@ const (
 	propertyNamespace protowire.Number = iota + 1
 	propertyName
 	propertyInnerXML
+	propertyLang
 )
 
 // Encode returns e's bytes on disk.
@@ -72,6 +73,7 @@ func (e *Entry) Encode() []byte {
 		inner = appendBytes(inner, propertyNamespace, property.GetNamespace())
 		inner = appendBytes(inner, propertyName, property.GetName())
 		inner = appendBytes(inner, propertyInnerXML, property.GetInnerXml())
+		inner = appendBytes(inner, propertyLang, property.GetLang())
 		b = protowire.AppendBytes(protowire.AppendTag(b, entryProperty, protowire.BytesType), inner)
 	}
 	return appendNumber(b, entryTrashed, e.Trashed)
@@ -129,6 +131,8 @@ func decodeProperty(b []byte) (*storageapi.Property, error) {
 			property.Name = string(data)
 		case propertyInnerXML:
 			property.InnerXml = append([]byte(nil), data...) // may live longer than the record
+		case propertyLang:
+			property.Lang = string(data)
 		}
 	})
 	return property, err

@@ -12,7 +12,7 @@ func example() Entry {
 		ID: 7, Size: 1 << 40, Tag: 1<<63 + 5, Modified: -1, Created: 1700000000_000000001,
 		Blob: BlobID{1, 2, 15: 3}, SHA1: []byte("01234567890123456789"), MD5: []byte("0123456789abcdef"), Adler32: []byte("1234"),
 		Properties: []*storageapi.Property{
-			{Namespace: "urn:x", Name: "n", InnerXml: []byte("<a/>")},
+			{Namespace: "urn:x", Name: "n", InnerXml: []byte("<a/>"), Lang: "de-AT"},
 			{Name: "without namespace"},
 		},
 		Trashed: 12,

@@ -6,6 +6,7 @@ import (
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/conditions"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
 // holds refuses a request on at whose conditions do not hold.
@@ -13,12 +14,26 @@ func (x *tx) holds(at *place, c *storageapi.Conditions) error {
 	if c == nil {
 		return nil
 	}
-	return x.holdsFor(*at.root(), at.path, conditions.State{Exists: at.found, Etag: etag(&at.last().entry)}, c)
+	state := stateOf(&at.last().entry)
+	state.Exists = at.found
+	return x.holdsFor(*at.root(), at.path, state, c)
+}
+
+// stateOf is what conditions about an entry can be about.
+func stateOf(e *record.Entry) conditions.State {
+	return conditions.State{Exists: true, Etag: etag(e), Modified: e.Modified}
 }
 
 // holdsFor is holds for what is in a state, and is or was at path.
 func (x *tx) holdsFor(root node, path paths.Path, state conditions.State, c *storageapi.Conditions) error {
-	if len(c.GetIfMatch())+len(c.GetIfNoneMatch()) > 0 && !conditions.EtagsMatch(c.GetIfMatch(), c.GetIfNoneMatch(), state) {
+	if c == nil {
+		return nil
+	}
+	if !conditions.EtagsMatch(c.GetIfMatch(), c.GetIfNoneMatch(), state) {
+		return errCondition(path)
+	}
+	// If-Match is the better of the two (RFC 9110 section 13.2.2).
+	if c.IfUnmodifiedSince != nil && len(c.GetIfMatch()) == 0 && !conditions.Unmodified(c.GetIfUnmodifiedSince(), state) {
 		return errCondition(path)
 	}
 	var failed error

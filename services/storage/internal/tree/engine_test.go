@@ -121,10 +121,10 @@ func (s *stand) exists(path string) bool {
 
 func (s *stand) list(path string) map[string]*storageapi.Entry {
 	s.t.Helper()
-	response, err := s.List(s.t.Context(), s.owner, &storageapi.ListRequest{Path: path})
+	listing, err := s.List(s.t.Context(), s.owner, &storageapi.ListRequest{Path: path})
 	s.must(err)
 	found := map[string]*storageapi.Entry{}
-	for _, child := range response.GetChildren() {
+	for _, child := range listing.Children {
 		found[filepath.Base(child.GetPath())] = child
 	}
 	return found

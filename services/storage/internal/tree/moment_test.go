@@ -69,13 +69,13 @@ func TestAListingIsOfOneMomentWhileFilesComeAndGo(t *testing.T) {
 			s.put("/d/a", strings.Repeat("z", rand.IntN(100)))
 		}
 	}, func() error {
-		response, err := s.List(t.Context(), s.owner, &storageapi.ListRequest{Path: "/d"})
+		listing, err := s.List(t.Context(), s.owner, &storageapi.ListRequest{Path: "/d"})
 		if err != nil {
 			return err
 		}
-		children := response.GetChildren()
-		if len(children) != 1 || children[0].GetSize() != response.GetDirectory().GetSize() {
-			return fmt.Errorf("a folder of size %d has %d children: %v", response.GetDirectory().GetSize(), len(children), children)
+		children := listing.Children
+		if len(children) != 1 || children[0].GetSize() != listing.Directory.GetSize() {
+			return fmt.Errorf("a folder of size %d has %d children: %v", listing.Directory.GetSize(), len(children), children)
 		}
 		return nil
 	})

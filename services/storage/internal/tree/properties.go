@@ -72,7 +72,7 @@ func changed(properties []*storageapi.Property, changes []*storageapi.PropertyCh
 	}
 	size := 0
 	for _, p := range properties {
-		size += len(p.GetNamespace()) + len(p.GetName()) + len(p.GetInnerXml())
+		size += len(p.GetNamespace()) + len(p.GetName()) + len(p.GetInnerXml()) + len(p.GetLang())
 	}
 	if size > maxProperties {
 		return nil, refuse(http.StatusInsufficientStorage, "the properties have %d bytes, more than %d", size, maxProperties)

@@ -48,16 +48,22 @@ func (t *Tree) Stat(ctx context.Context, owner string, request *storageapi.StatR
 	return entry, err
 }
 
-// List returns a directory and its children as of one moment.
-func (t *Tree) List(ctx context.Context, owner string, request *storageapi.ListRequest) (*storageapi.ListResponse, error) {
-	response := &storageapi.ListResponse{}
+// Listing is a directory and its children as of one moment.
+type Listing struct {
+	Directory *storageapi.Entry   // of a file: the file itself
+	Children  []*storageapi.Entry // by name
+}
+
+// List lists a directory.
+func (t *Tree) List(ctx context.Context, owner string, request *storageapi.ListRequest) (*Listing, error) {
+	listing := &Listing{}
 	err := t.find(ctx, owner, request.GetPath(), request.GetConditions(), func(x *tx, at *place) error {
 		root := at.root().entry.ID
 		locks, err := x.covering(root, at.path)
 		if err != nil {
 			return err
 		}
-		response.Directory = x.describe(at.path, &at.last().entry, locks)
+		listing.Directory = x.describe(at.path, &at.last().entry, locks)
 		if !at.last().entry.Directory {
 			return nil
 		}
@@ -70,11 +76,11 @@ func (t *Tree) List(ctx context.Context, owner string, request *storageapi.ListR
 					return err
 				}
 			}
-			response.Children = append(response.Children, x.describe(path, &n.entry, locks))
+			listing.Children = append(listing.Children, x.describe(path, &n.entry, locks))
 			return nil
 		})
 	})
-	return response, err
+	return listing, err
 }
 
 // Opened is a file's metadata and its content as of one moment.

@@ -70,6 +70,9 @@ func (t *Tree) Move(ctx context.Context, owner string, request *storageapi.MoveR
 		if err := x.mayRemove(&from, r.guard); err != nil {
 			return err
 		}
+		if err := x.staysNameable(from.last(), r.from, r.to); err != nil {
+			return err
+		}
 		response, err = x.move(&from, &to)
 		return err
 	})
@@ -128,6 +131,11 @@ func (t *Tree) Copy(ctx context.Context, owner string, request *storageapi.CopyR
 		}
 		source := &from.last().entry
 		deep := r.deep || !source.Directory
+		if deep {
+			if err := x.staysNameable(from.last(), r.from, r.to); err != nil {
+				return err
+			}
+		}
 		var grown int64
 		if deep {
 			grown = int64(source.Size)
@@ -159,6 +167,37 @@ func (t *Tree) Copy(ctx context.Context, owner string, request *storageapi.CopyR
 		return err
 	})
 	return response, err
+}
+
+// staysNameable refuses a relocation after which something below could not be named any
+// more: its path would be longer, or deeper, than a path can be. n is what is relocated.
+func (x *tx) staysNameable(n *node, from, to paths.Path) error {
+	longer, deeper := len(to)-len(from), to.Depth()-from.Depth()
+	if !n.entry.Directory || longer <= 0 && deeper <= 0 {
+		return nil // all that is below had a path before
+	}
+	type folder struct {
+		id   uint64
+		path paths.Path
+	}
+	for pending := []folder{{n.entry.ID, to}}; len(pending) > 0; {
+		next := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		err := x.children(next.id, func(child node) error {
+			path := next.path.Child(child.name)
+			if err := paths.CheckLength(path); err != nil {
+				return refuse(http.StatusConflict, "not all that is in %s could be named there: %v", from, err)
+			}
+			if child.entry.Directory {
+				pending = append(pending, folder{child.entry.ID, path})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyEntry returns a copy of one entry with an id of its own. A directory's copy that

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
 )
 
 func TestAMoveKeepsIDEtagDatesAndProperties(t *testing.T) {
@@ -27,6 +28,45 @@ func TestAMoveKeepsIDEtagDatesAndProperties(t *testing.T) {
 	}
 	if s.exists("/a") || s.exists("/a/deep/f") || s.read("/b/c/deep/f") != "content" {
 		t.Error("the tree is not where it was moved to")
+	}
+}
+
+func TestNothingIsRelocatedToWhereItCouldNotBeNamed(t *testing.T) {
+	s := newStand(t, Options{})
+	s.mkdir("/deep")
+	bottom := "/deep"
+	for range paths.MaxDepth - 2 {
+		bottom += "/d"
+		s.mkdir(bottom)
+	}
+	s.mkdir("/long")
+	end := "/long"
+	for len(end)+250 < paths.MaxPath-10 {
+		end += "/" + strings.Repeat("n", 249)
+		s.mkdir(end)
+	}
+	s.put(bottom+"/f", "deep")
+	s.put(end+"/f", "long")
+	s.mkdir("/a")
+	relocations := map[string]func(from, to string) error{
+		"move": func(from, to string) error { _, err := s.move(from, to, false); return err },
+		"copy": func(from, to string) error { _, err := s.copy(from, to, false); return err },
+	}
+	for name, relocate := range relocations {
+		for _, from := range []string{"/deep", "/long"} {
+			if err := relocate(from, "/a/b"+strings.Repeat("x", 200)); status(err) != 409 {
+				t.Errorf("%s %s: %v", name, from, err)
+			}
+		}
+	}
+	if len(s.list("/a")) != 0 || s.read(bottom+"/f") != "deep" {
+		t.Error("a refused relocation changed something")
+	}
+	// As deep, and as long, as before.
+	s.must(relocations["copy"]("/deep", "/deeq"))
+	s.must(relocations["move"]("/long", "/lonh"))
+	if s.read("/deeq"+bottom[len("/deep"):]+"/f") != "deep" || s.read("/lonh"+end[len("/long"):]+"/f") != "long" {
+		t.Error("the content is wrong")
 	}
 }
 
@@ -107,20 +147,14 @@ func TestAShallowCopyOfAFolderIsEmptyAndMayBeBelowIt(t *testing.T) {
 
 func TestVeryDeepTreesAreCopiedAndPurged(t *testing.T) {
 	s := newStand(t, Options{})
-	const depth = 200
+	const depth = paths.MaxDepth - 1
 	for i := 1; i <= depth; i++ {
 		s.mkdir(strings.Repeat("/d", i))
 	}
 	s.put(strings.Repeat("/d", depth)+"/f", "bottom")
-	// Moving makes what clients cannot: 400 levels.
-	s.mkdir("/top")
-	_, err := s.copy("/d", "/top/d", false)
+	_, err := s.copy("/d", "/e", false)
 	s.must(err)
-	_, err = s.move("/top", strings.Repeat("/d", depth)+"/top", false)
-	s.must(err)
-	_, err = s.copy("/d", "/e", false)
-	s.must(err)
-	if s.read(strings.Repeat("/d", depth)+"/f") != "bottom" || s.stat("/e").GetSize() != 12 {
+	if s.read(strings.Repeat("/d", depth)+"/f") != "bottom" || s.stat("/e").GetSize() != 6 {
 		t.Error("something is missing")
 	}
 	s.delete("/d")

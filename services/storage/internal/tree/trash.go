@@ -10,7 +10,6 @@ import (
 	"time"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
-	"github.com/owncloud/ocis-runtime/services/storage/internal/conditions"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
@@ -139,8 +138,7 @@ func (t *Tree) RestoreTrash(ctx context.Context, owner string, request *storagea
 		if err != nil {
 			return err
 		}
-		state := conditions.State{Exists: true, Etag: etag(&item.Entry)}
-		if err := x.holdsFor(root, path, state, request.GetConditions()); err != nil {
+		if err := x.holdsFor(root, path, stateOf(&item.Entry), request.GetConditions()); err != nil {
 			return err
 		}
 		if err := x.mayRestore(&at, &item, request); err != nil {
@@ -154,6 +152,9 @@ func (t *Tree) RestoreTrash(ctx context.Context, owner string, request *storagea
 
 // mayRestore refuses an item at a place where something may not be made or replaced.
 func (x *tx) mayRestore(at *place, item *trashed, request *storageapi.RestoreTrashRequest) error {
+	if err := x.staysNameable(&node{entry: item.Entry}, paths.Path(item.Path), at.path); err != nil {
+		return err
+	}
 	size := int64(item.Entry.Size)
 	if !at.found {
 		if err := x.mayMake(at, request.GetConditions()); err != nil {

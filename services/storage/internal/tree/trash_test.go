@@ -52,6 +52,20 @@ func TestALargeTrashIsListedInPages(t *testing.T) {
 	s.wants(404, err)
 }
 
+func TestNothingIsRestoredToWhereItCouldNotBeNamed(t *testing.T) {
+	s := newStand(t, Options{})
+	deep := "/d"
+	s.mkdir(deep)
+	for len(deep) < 3900 {
+		deep += "/" + strings.Repeat("n", 200)
+		s.mkdir(deep)
+	}
+	s.delete("/d")
+	s.mkdir("/" + strings.Repeat("m", 200))
+	_, err := s.RestoreTrash(t.Context(), s.owner, &storageapi.RestoreTrashRequest{Id: s.trashed()[0].GetId(), Destination: "/" + strings.Repeat("m", 200) + "/" + strings.Repeat("d", 200)})
+	s.wants(409, err)
+}
+
 func TestRestoringReplacesOnlyWhenItMay(t *testing.T) {
 	s := newStand(t, Options{Quota: 1000})
 	was := s.put("/f", strings.Repeat("x", 600))

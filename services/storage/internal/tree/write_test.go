@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
 )
@@ -188,6 +190,7 @@ func TestRefusals(t *testing.T) {
 		{"put on a folder", 405, put("/dir", nil)},
 		{"put on the root", 405, put("/", nil)},
 		{"if-match of another etag", 412, put("/file", &storageapi.Conditions{IfMatch: []string{"x"}})},
+		{"changed since", 412, put("/file", &storageapi.Conditions{IfUnmodifiedSince: proto.Int64(1)})},
 		{"if-match of nothing", 412, put("/none", &storageapi.Conditions{IfMatch: []string{"*"}})},
 		{"if-none-match * there", 412, put("/file", &storageapi.Conditions{IfNoneMatch: []string{"*"}})},
 		{"if-match before the missing parent", 412, put("/none/f", &storageapi.Conditions{IfMatch: []string{file.GetEtag()}})},
@@ -233,7 +236,12 @@ func TestConditionsThatHoldLetTheWriteThrough(t *testing.T) {
 	if err != nil || !made.GetCreated() {
 		t.Fatalf("%v, %v", made, err)
 	}
-	again, err := put("/f", &storageapi.Conditions{IfMatch: []string{"other", made.GetEntry().GetEtag()}})
+	again, err := put("/f", &storageapi.Conditions{IfUnmodifiedSince: proto.Int64(s.clock.now().Unix())})
+	if err != nil || again.GetCreated() {
+		t.Fatalf("%v, %v", again, err)
+	}
+	// The etag tells more than the date, which does not count beside it.
+	again, err = put("/f", &storageapi.Conditions{IfMatch: []string{"other", again.GetEntry().GetEtag()}, IfUnmodifiedSince: proto.Int64(1)})
 	if err != nil || again.GetCreated() {
 		t.Fatalf("%v, %v", again, err)
 	}

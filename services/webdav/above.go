@@ -1,0 +1,95 @@
+package webdav
+
+import (
+	"context"
+	"encoding/xml"
+	"net/http"
+	"strings"
+
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+)
+
+// above are the collections above what users have, with what is in them. They hold nothing
+// but the way down: clients ask there whether this is a server for them, and for whom.
+// There are no spaces, which is what their collection says.
+var above = map[string][]string{
+	"/remote.php/dav":           {"files", "spaces", "trash-bin"},
+	"/remote.php/dav/files":     {ownFolder},
+	"/remote.php/dav/spaces":    nil,
+	"/remote.php/dav/trash-bin": {ownFolder},
+	"/dav":                      {"files", "trash-bin"},
+	"/dav/files":                {ownFolder},
+	"/dav/trash-bin":            {ownFolder},
+}
+
+// ownFolder stands for the folder of whoever asks.
+const ownFolder = ""
+
+// allowedAbove are the methods of collections that nobody can change.
+const allowedAbove = "OPTIONS, PROPFIND"
+
+// aboveProps are the live properties of a collection that nothing is stored about.
+var aboveProps = map[xml.Name]bool{dav("resourcetype"): true, dav("displayname"): true}
+
+// isAbove tells whether a path is one of the collections above, and which.
+func isAbove(path string) (collection string, ok bool) {
+	collection = strings.TrimSuffix(path, "/")
+	_, ok = above[collection]
+	return collection, ok
+}
+
+// serveAbove answers a request for a collection above.
+func (h *handler) serveAbove(w http.ResponseWriter, r *http.Request, user token.Claims, collection string) {
+	ctx := token.Outgoing(r.Context(), r.Header.Get(token.Header))
+	request := &request{Request: r.WithContext(ctx), handler: h, user: user, root: collection, path: "/", folder: true}
+	var err error
+	switch r.Method {
+	case http.MethodOptions:
+		err = offer(w, allowedAbove)
+	case "PROPFIND":
+		err = request.propfindAbove(w)
+	default:
+		w.Header().Set("Allow", allowedAbove)
+		err = &davError{status: http.StatusMethodNotAllowed, message: "this collection only leads to others"}
+	}
+	if err != nil {
+		h.fail(w, r, err)
+	}
+}
+
+func (r *request) propfindAbove(w http.ResponseWriter) error {
+	depth, query, err := r.question()
+	if err != nil {
+		return err
+	}
+	m := newMultistatus()
+	m.resource(r.aboveResource("/"), query)
+	if depth == "1" {
+		for _, name := range above[r.root] {
+			child := r.aboveResource("/" + name)
+			if name == ownFolder {
+				if child, err = r.ownFolder(); err != nil {
+					return err
+				}
+			}
+			m.resource(child, query)
+		}
+	}
+	m.send(w)
+	return nil
+}
+
+func (r *request) aboveResource(path string) *resource {
+	return &resource{request: r, Entry: &storageapi.Entry{Path: path, Type: storageapi.Type_TYPE_DIRECTORY}}
+}
+
+// ownFolder describes the top folder of whoever asks.
+func (r *request) ownFolder() (*resource, error) {
+	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
+		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: "/"})
+	})
+	below := *r
+	below.root += "/" + escape(r.user.Username)
+	return &resource{request: &below, Entry: entry}, err
+}
