@@ -104,7 +104,8 @@ func (r *Remote) Describe(ctx context.Context) (Description, error) {
 
 // WaitReady blocks until the child is ready or ctx, which must have a deadline, is done.
 func (r *Remote) WaitReady(ctx context.Context) ([]Registration, error) {
-	reply, err := call[ReadyReply](ctx, r.client, "WaitReady", WaitReadyRequest{Timeout: remaining(ctx)})
+	// The child's patience is a little longer, so that it is ctx which ends the wait.
+	reply, err := call[ReadyReply](ctx, r.client, "WaitReady", WaitReadyRequest{Timeout: remaining(ctx) + time.Second})
 	return reply.Nodes, err
 }
 

@@ -35,17 +35,19 @@ func (s *Supervisor) openBudget() *budget {
 		}
 		b.total = machine.Default()
 	}
-	split := b.split(nil)
-	own := split.Supervisor
+	own := b.split(nil).Supervisor
 	if len(own.Environ(s.options.Environ)) > 0 { // no GOMEMLIMIT was set by hand
 		debug.SetMemoryLimit(int64(min(own.SoftBytes, math.MaxInt64)))
 	}
-	b.say(split)
 	return b
 }
 
 // say tells what applies.
-func (b *budget) say(split memory.Budget) {
+func (b *budget) say() {
+	if b.total.Bytes == 0 {
+		return
+	}
+	split := b.split(nil)
 	log, support := b.supervisor.log, b.groups.Support()
 	text := "hard limits by " + string(support.By)
 	if support.By == memory.ByNone {

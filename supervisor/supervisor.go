@@ -181,6 +181,7 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 		}
 		defer closeDoors()
 	}
+	s.memory.say()
 	root, treeDone, endTree := s.grow()
 	close(s.serving)
 	s.watchers.Go(s.announceReady)
