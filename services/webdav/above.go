@@ -15,22 +15,22 @@ import (
 // There are no spaces, which is what their collection says.
 var above = map[string][]string{
 	"/remote.php/dav":           {"files", "spaces", "trash-bin"},
-	"/remote.php/dav/files":     {ownFolder},
+	"/remote.php/dav/files":     {ownName},
 	"/remote.php/dav/spaces":    nil,
-	"/remote.php/dav/trash-bin": {ownFolder},
+	"/remote.php/dav/trash-bin": {ownName},
 	"/dav":                      {"files", "trash-bin"},
-	"/dav/files":                {ownFolder},
-	"/dav/trash-bin":            {ownFolder},
+	"/dav/files":                {ownName},
+	"/dav/trash-bin":            {ownName},
 }
 
-// ownFolder stands for the folder of whoever asks.
-const ownFolder = ""
+// ownName stands for the name of whoever asks.
+const ownName = ""
 
 // allowedAbove are the methods of collections that nobody can change.
 const allowedAbove = "OPTIONS, PROPFIND"
 
 // aboveProps are the live properties of a collection that nothing is stored about.
-var aboveProps = map[xml.Name]bool{dav("resourcetype"): true, dav("displayname"): true}
+var aboveProps = map[xml.Name]bool{resourceType: true, dav("displayname"): true}
 
 // isAbove tells whether a path is one of the collections above, and which.
 func isAbove(path string) (collection string, ok bool) {
@@ -67,11 +67,9 @@ func (r *request) propfindAbove(w http.ResponseWriter) error {
 	m.resource(r.aboveResource("/"), query)
 	if depth == "1" {
 		for _, name := range above[r.root] {
-			child := r.aboveResource("/" + name)
-			if name == ownFolder {
-				if child, err = r.ownFolder(); err != nil {
-					return err
-				}
+			child, err := r.belowAbove(name)
+			if err != nil {
+				return err
 			}
 			m.resource(child, query)
 		}
@@ -80,16 +78,23 @@ func (r *request) propfindAbove(w http.ResponseWriter) error {
 	return nil
 }
 
-func (r *request) aboveResource(path string) *resource {
-	return &resource{request: r, Entry: &storageapi.Entry{Path: path, Type: storageapi.Type_TYPE_DIRECTORY}}
-}
-
-// ownFolder describes the top folder of whoever asks.
-func (r *request) ownFolder() (*resource, error) {
+// belowAbove describes what is in a collection above under a name.
+func (r *request) belowAbove(name string) (*resource, error) {
+	switch {
+	case name != ownName:
+		return r.aboveResource("/" + name), nil
+	case !strings.HasSuffix(r.root, "/files"):
+		return r.aboveResource("/" + r.user.Username), nil
+	}
 	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
 		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: "/"})
 	})
-	below := *r
-	below.root += "/" + escape(r.user.Username)
-	return &resource{request: &below, Entry: entry}, err
+	own := *r
+	own.root += "/" + escape(r.user.Username)
+	return &resource{request: &own, Entry: entry}, err
+}
+
+// aboveResource is a collection that nothing is stored about.
+func (r *request) aboveResource(path string) *resource {
+	return &resource{request: r, Entry: &storageapi.Entry{Path: path, Type: storageapi.Type_TYPE_DIRECTORY}}
 }

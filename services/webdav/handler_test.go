@@ -105,7 +105,7 @@ func TestTheWayDownToTheOwnFolderCanBeFound(t *testing.T) {
 	} {
 		for _, slash := range []string{"", "/"} {
 			storage := aliceFiles()
-			if answer := do(t, storage, "OPTIONS", test.collection+slash, ""); answer.Code != http.StatusOK || answer.Header().Get("DAV") == "" || answer.Header().Get("Allow") != allowedAbove {
+			if answer := do(t, storage, "OPTIONS", test.collection+slash, ""); answer.Code != http.StatusOK || answer.Result().Header.Get("DAV") == "" || answer.Result().Header.Get("Allow") != allowedAbove {
 				t.Errorf("OPTIONS %s%s gets %d, %v", test.collection, slash, answer.Code, answer.Header())
 			}
 			for depth, want := range map[string][]string{"0": test.hrefs[:1], "1": test.hrefs} {
@@ -122,6 +122,10 @@ func TestTheWayDownToTheOwnFolderCanBeFound(t *testing.T) {
 	body := do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/files/", prop("<D:resourcetype/><D:getetag/><o:id/><o:permissions/>"), "Depth", "0").Body.String()
 	if !strings.Contains(body, "<d:collection/>") || !strings.Contains(body, "<d:getetag></d:getetag><oc:id></oc:id><oc:permissions></oc:permissions></d:prop><d:status>HTTP/1.1 404") {
 		t.Errorf("what is not stored is said: %s", body)
+	}
+	body = do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/trash-bin/", prop("<o:id/>"), "Depth", "1").Body.String()
+	if strings.Contains(body, "200 OK") {
+		t.Errorf("a trash has the id of the files: %s", body)
 	}
 	if answer := do(t, aliceFiles(), "PROPFIND", "/remote.php/dav/spaces/1/", "", "Depth", "0"); answer.Code != http.StatusNotFound {
 		t.Errorf("a space is there: %d", answer.Code)

@@ -23,14 +23,10 @@ const trashAllowed = "OPTIONS, PROPFIND, MOVE, DELETE"
 
 // trashMethods do the work; item is empty for the trash as a whole.
 var trashMethods = map[string]func(w http.ResponseWriter, r *request, item string) error{
-	http.MethodOptions: func(w http.ResponseWriter, r *request, _ string) error {
-		err := options(w, r)
-		w.Header().Set("Allow", trashAllowed)
-		return err
-	},
-	"PROPFIND":        listTrash,
-	"MOVE":            restore,
-	http.MethodDelete: purge,
+	http.MethodOptions: func(w http.ResponseWriter, _ *request, _ string) error { return offer(w, trashAllowed) },
+	"PROPFIND":         listTrash,
+	"MOVE":             restore,
+	http.MethodDelete:  purge,
 }
 
 func isTrash(u *url.URL) bool {
@@ -88,7 +84,7 @@ func listTrash(w http.ResponseWriter, r *request, item string) error {
 	}
 	m := newMultistatus()
 	if item == "" {
-		m.bin(r, query)
+		m.resource(r.aboveResource("/"), query)
 	}
 	if item != "" || depth != "0" {
 		err = r.eachTrashed(item, func(trashed *storageapi.TrashItem) {
@@ -122,21 +118,6 @@ func (r *request) eachTrashed(item string, visit func(*storageapi.TrashItem)) er
 	}
 }
 
-// bin writes the response about the trash itself, which is a folder and no more.
-func (m *multistatus) bin(r *request, q wanted) {
-	m.open(r.root + "/")
-	if q.all || q.names {
-		q.props = []xml.Name{resourceType}
-	}
-	bin := &resource{Entry: &storageapi.Entry{Path: "/", Type: storageapi.Type_TYPE_DIRECTORY}, request: r}
-	has := slices.DeleteFunc(slices.Clone(q.props), func(name xml.Name) bool { return name != resourceType })
-	if len(has) > 0 {
-		m.found(bin, has)
-	}
-	m.missing(bin, without(q.props, has))
-	m.close()
-}
-
 // restore moves an item back to the user's files.
 func restore(w http.ResponseWriter, r *request, item string) error {
 	if item == "" {
@@ -155,7 +136,7 @@ func restore(w http.ResponseWriter, r *request, item string) error {
 
 // purge removes an item, or all, for good.
 func purge(w http.ResponseWriter, r *request, item string) error {
-	ctx, cancel := r.call()
+	ctx, cancel := r.change()
 	defer cancel()
 	if _, err := r.handler.storage.PurgeTrash(ctx, &storageapi.PurgeTrashRequest{Id: item}); err != nil {
 		return err
