@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go-micro.dev/v4/registry"
@@ -29,16 +30,25 @@ const (
 // it serves TLS.
 type HTTPOption func(*http.Server)
 
+// The last part of draining, before the process ends.
+const (
+	// farewell is for HTTP/2: net/http closes a connection a second after it has said
+	// goodbye on it.
+	farewell = 2 * time.Second
+	// margin is for what a service does after its server has stopped.
+	margin = 500 * time.Millisecond
+)
+
 // ServeHTTP serves handler on the child's socket of that name until ctx is done, then
-// drains: it closes idle connections and waits for running requests, at most the
-// service's StopGrace.
+// drains: it accepts no more connections, answers what still comes on those it has, asks
+// their clients to close them, and ends those that nobody uses. It returns when none is
+// left, at the latest a moment before the child must have drained.
 func ServeHTTP(ctx context.Context, child *plugins.Child, socket string, handler http.Handler, options ...HTTPOption) error {
 	listener, err := child.Listener(socket)
 	if err != nil {
 		return err
 	}
-	srv := newHTTPServer(child, listener, withHealth(child, handler), options)
-	return serve(ctx, child, srv)
+	return serve(ctx, child, newHTTPServer(child, listener, handler, options))
 }
 
 func withHealth(child *plugins.Child, handler http.Handler) http.Handler {
@@ -59,8 +69,10 @@ func withHealth(child *plugins.Child, handler http.Handler) http.Handler {
 // neither limit slow clients nor wait for running requests when it stops.
 type httpServer struct {
 	child    *plugins.Child
-	listener net.Listener
+	door     *door
 	http     *http.Server
+	visitors *visitors
+	draining atomic.Bool
 	served   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -70,9 +82,9 @@ type httpServer struct {
 func newHTTPServer(child *plugins.Child, listener net.Listener, handler http.Handler, options []HTTPOption) *httpServer {
 	s := &httpServer{
 		child:    child,
-		listener: listener,
+		door:     newDoor(listener),
+		visitors: newVisitors(),
 		http: &http.Server{
-			Handler:           handler,
 			ReadHeaderTimeout: readHeaderTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
@@ -81,6 +93,8 @@ func newHTTPServer(child *plugins.Child, listener net.Listener, handler http.Han
 	for _, option := range options {
 		option(s.http)
 	}
+	s.http.Handler = s.withGoodbye(withHealth(child, handler))
+	s.http.ConnState = both(s.visitors.note, s.http.ConnState)
 	s.options.Registry = ownRegistry(child, listener, s.String())
 	for _, option := range serverOptions(child) {
 		option(&s.options)
@@ -110,9 +124,9 @@ func (s *httpServer) Start() error {
 	s.served.Go(func() {
 		var err error
 		if s.http.TLSConfig != nil {
-			err = s.http.ServeTLS(s.listener, "", "")
+			err = s.http.ServeTLS(s.door, "", "")
 		} else {
-			err = s.http.Serve(s.listener)
+			err = s.http.Serve(s.door)
 		}
 		if !errors.Is(err, http.ErrServerClosed) {
 			s.child.Log().WithError(err).Error("the HTTP server ended")
@@ -121,16 +135,59 @@ func (s *httpServer) Start() error {
 	return s.Options().Registry.Register(&registry.Service{Name: s.child.Service(), Version: s.child.Version()})
 }
 
-// Stop implements server.Server: it drains.
+// Stop implements server.Server: it drains. net/http's Shutdown alone would lose what
+// clients send on kept connections in that moment: it closes idle ones, and drops
+// requests that are just being read.
 func (s *httpServer) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.child.StopGrace())
+	by := s.child.DrainBy().Add(-margin)
+	ctx, cancel := context.WithDeadline(context.Background(), by)
 	defer cancel()
-	err := s.http.Shutdown(ctx)
+	seeingOff, cancelSeeingOff := context.WithDeadline(ctx, by.Add(-farewell))
+	defer cancelSeeingOff()
+	s.draining.Store(true)
+	_ = s.door.Close() // the descriptor is gone, whatever it says
+	s.visitors.seeOff(seeingOff)
+	err := s.shutdown(ctx)
 	if err != nil {
-		err = fmt.Errorf("requests were still running after %s: %w", s.child.StopGrace(), errors.Join(err, s.http.Close()))
+		err = fmt.Errorf("requests were still running when the time for draining was over: %w", errors.Join(err, s.http.Close()))
 	}
 	s.served.Wait()
 	return err
+}
+
+// shutdown says goodbye on connections of HTTP/2 (GOAWAY), and ends the server when their
+// clients have gone. Shutdown says goodbye first, then it waits until nothing is accepted
+// any more, and only then it closes what is idle.
+func (s *httpServer) shutdown(ctx context.Context) error {
+	var leaving sync.WaitGroup
+	defer leaving.Wait()
+	leaving.Go(func() {
+		s.visitors.leave(ctx)
+		s.door.letGo()
+	})
+	return s.http.Shutdown(ctx)
+}
+
+// withGoodbye asks clients to close their connections while the server drains. For HTTP/2
+// net/http makes a GOAWAY of it.
+func (s *httpServer) withGoodbye(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// both returns a ConnState hook that calls two; the second may be nil.
+func both(first, second func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	if second == nil {
+		return first
+	}
+	return func(conn net.Conn, state http.ConnState) {
+		first(conn, state)
+		second(conn, state)
+	}
 }
 
 // String implements server.Server.
