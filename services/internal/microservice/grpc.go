@@ -57,10 +57,9 @@ type grpcServer struct {
 func (s *grpcServer) Stop() error {
 	ctx, cancel := context.WithDeadline(context.Background(), s.child.DrainBy().Add(-margin-stopTime))
 	defer cancel()
-	_ = s.door.Close() // the descriptor is gone, whatever it says
+	s.door.shut()
 	s.gate.close(ctx)
-	s.door.letGo()
-	return s.Server.Stop()
+	return s.Server.Stop() // which closes the door
 }
 
 // serverOptions are those that both kinds of server share.

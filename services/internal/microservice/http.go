@@ -124,11 +124,11 @@ func (s *httpServer) Start() error {
 	s.served.Go(func() {
 		var err error
 		if s.http.TLSConfig != nil {
-			err = s.http.ServeTLS(s.door, "", "")
+			err = s.http.ServeTLS(slowDoor{s.door}, "", "")
 		} else {
-			err = s.http.Serve(s.door)
+			err = s.http.Serve(slowDoor{s.door})
 		}
-		if !errors.Is(err, http.ErrServerClosed) {
+		if !s.draining.Load() {
 			s.child.Log().WithError(err).Error("the HTTP server ended")
 		}
 	})
@@ -145,7 +145,7 @@ func (s *httpServer) Stop() error {
 	seeingOff, cancelSeeingOff := context.WithDeadline(ctx, by.Add(-farewell))
 	defer cancelSeeingOff()
 	s.draining.Store(true)
-	_ = s.door.Close() // the descriptor is gone, whatever it says
+	s.door.shut()
 	s.visitors.seeOff(seeingOff)
 	err := s.shutdown(ctx)
 	if err != nil {
