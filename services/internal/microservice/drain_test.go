@@ -240,8 +240,8 @@ func TestAConnectionThatNobodyUsesDoesNotHoldUpDraining(t *testing.T) {
 	}
 }
 
-func TestAnHTTP2ConnectionIsToldBeforeItIsClosed(t *testing.T) {
-	const settings, goAway, ack = 4, 7, 1
+func TestAnHTTP2ClientIsToldToLeaveAndHasTimeTo(t *testing.T) {
+	const settings, ping, goAway, ack = 4, 6, 7, 1
 	h := hold(t, "tcp", "127.0.0.1:0")
 	c := h.launch("tls", "0")
 	plain, err := h.dial()
@@ -276,6 +276,11 @@ func TestAnHTTP2ConnectionIsToldBeforeItIsClosed(t *testing.T) {
 			if problem := binary.BigEndian.Uint32(payload[4:8]); problem != 0 || !drained {
 				t.Errorf("told of problem %d, drained: %v", problem, drained)
 			}
+			// What is on its way in this moment still finds the server.
+			if _, err := conn.Write([]byte{0, 0, 8, ping, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}); err != nil {
+				t.Fatal(err)
+			}
+		case kind == ping && flags&ack != 0:
 			conn.Close()
 			c.mustDrain()
 			return

@@ -32,8 +32,7 @@ type HTTPOption func(*http.Server)
 
 // The last part of draining, before the process ends.
 const (
-	// farewell is for HTTP/2: net/http closes a connection a second after it has said
-	// goodbye on it.
+	// farewell is for HTTP/2: net/http closes a connection a second after its goodbye.
 	farewell = 2 * time.Second
 	// margin is for what a service does after its server has stopped.
 	margin = 500 * time.Millisecond
@@ -69,7 +68,7 @@ func withHealth(child *plugins.Child, handler http.Handler) http.Handler {
 // neither limit slow clients nor wait for running requests when it stops.
 type httpServer struct {
 	child    *plugins.Child
-	door     *door
+	listener net.Listener
 	http     *http.Server
 	visitors *visitors
 	draining atomic.Bool
@@ -82,7 +81,7 @@ type httpServer struct {
 func newHTTPServer(child *plugins.Child, listener net.Listener, handler http.Handler, options []HTTPOption) *httpServer {
 	s := &httpServer{
 		child:    child,
-		door:     newDoor(listener),
+		listener: listener,
 		visitors: newVisitors(),
 		http: &http.Server{
 			ReadHeaderTimeout: readHeaderTimeout,
@@ -124,9 +123,9 @@ func (s *httpServer) Start() error {
 	s.served.Go(func() {
 		var err error
 		if s.http.TLSConfig != nil {
-			err = s.http.ServeTLS(slowDoor{s.door}, "", "")
+			err = s.http.ServeTLS(s.listener, "", "")
 		} else {
-			err = s.http.Serve(slowDoor{s.door})
+			err = s.http.Serve(s.listener)
 		}
 		if !s.draining.Load() {
 			s.child.Log().WithError(err).Error("the HTTP server ended")
@@ -136,36 +135,20 @@ func (s *httpServer) Start() error {
 }
 
 // Stop implements server.Server: it drains. net/http's Shutdown alone would lose what
-// clients send on kept connections in that moment: it closes idle ones, and drops
-// requests that are just being read.
+// clients of HTTP/1 send in that moment: it closes idle connections, and drops requests
+// that are just being read. With HTTP/2 it says goodbye (GOAWAY) and waits.
 func (s *httpServer) Stop() error {
 	by := s.child.DrainBy().Add(-margin)
 	ctx, cancel := context.WithDeadline(context.Background(), by)
 	defer cancel()
-	seeingOff, cancelSeeingOff := context.WithDeadline(ctx, by.Add(-farewell))
-	defer cancelSeeingOff()
 	s.draining.Store(true)
-	s.door.shut()
-	s.visitors.seeOff(seeingOff)
-	err := s.shutdown(ctx)
-	if err != nil {
-		err = fmt.Errorf("requests were still running when the time for draining was over: %w", errors.Join(err, s.http.Close()))
-	}
+	_ = s.listener.Close() // the descriptor is gone, whatever it says
 	s.served.Wait()
-	return err
-}
-
-// shutdown says goodbye on connections of HTTP/2 (GOAWAY), and ends the server when their
-// clients have gone. Shutdown says goodbye first, then it waits until nothing is accepted
-// any more, and only then it closes what is idle.
-func (s *httpServer) shutdown(ctx context.Context) error {
-	var leaving sync.WaitGroup
-	defer leaving.Wait()
-	leaving.Go(func() {
-		s.visitors.leave(ctx)
-		s.door.letGo()
-	})
-	return s.http.Shutdown(ctx)
+	s.visitors.seeOff(by.Add(-farewell))
+	if err := s.http.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were still running when the time for draining was over: %w", errors.Join(err, s.http.Close()))
+	}
+	return nil
 }
 
 // withGoodbye asks clients to close their connections while the server drains. For HTTP/2

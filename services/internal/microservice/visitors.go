@@ -1,7 +1,6 @@
 package microservice
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -22,7 +21,7 @@ const (
 type visitors struct {
 	mu      sync.Mutex
 	open    map[net.Conn]*visitor
-	changed chan struct{} // has room for one: wait has something to look at
+	changed chan struct{} // has room for one: seeOff has something to look at
 }
 
 // visitor is one connection.
@@ -53,40 +52,26 @@ func (v *visitors) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// seeOff waits until all connections of HTTP/1 have ended, or ctx is done. Those that
-// nobody uses are ended from this side.
-func (v *visitors) seeOff(ctx context.Context) {
+// seeOff waits until all connections of HTTP/1 have ended, at most until the deadline.
+// Those that nobody uses are ended from this side.
+func (v *visitors) seeOff(deadline time.Time) {
+	expired := time.NewTimer(time.Until(deadline))
+	defer expired.Stop()
 	began := time.Now()
-	v.wait(ctx, func() (left int, next time.Duration) { return v.endUnused(began, time.Now()) })
-}
-
-// leave waits until all connections have ended, or ctx is done.
-func (v *visitors) leave(ctx context.Context) {
-	v.wait(ctx, func() (left int, next time.Duration) {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		return len(v.open), newcomerLinger
-	})
-}
-
-// wait looks at each change, and at the latest after the time that the last look named,
-// until nothing is left.
-func (v *visitors) wait(ctx context.Context, look func() (left int, next time.Duration)) {
 	for {
-		left, next := look()
+		left, next := v.endUnused(began, time.Now())
 		if left == 0 {
 			return
 		}
-		timer := time.NewTimer(next)
+		again := time.NewTimer(next)
 		select {
 		case <-v.changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+		case <-again.C:
+		case <-expired.C:
+			again.Stop()
 			return
 		}
+		again.Stop()
 	}
 }
 
