@@ -10,8 +10,9 @@ import (
 
 const (
 	// linger is how long a kept connection may be unused before a server that drains
-	// closes it. A client that uses it meanwhile is told to close it itself.
-	linger = time.Second
+	// closes it. A client that uses it meanwhile is told to close it itself. Many ask
+	// every second; they must not meet the end of a connection.
+	linger = 1500 * time.Millisecond
 	// newcomerLinger is the same for a connection without a request yet; it may be in the
 	// middle of a TLS handshake. net/http's Shutdown has the same bound.
 	newcomerLinger = 5 * time.Second

@@ -27,7 +27,7 @@ type site struct {
 	address   string
 	opened    chan net.Conn // connections that the forwarder made
 	closed    chan net.Conn // and those that have ended
-	documents int
+	documents uint64
 }
 
 func newSite(t *testing.T, handle http.HandlerFunc) *site {
@@ -68,7 +68,7 @@ func newSite(t *testing.T, handle http.HandlerFunc) *site {
 // nobody supervises.
 func (s *site) announce(incarnations ...string) {
 	s.documents++
-	document := registry.Document{Writer: "test", Updated: time.Unix(int64(s.documents), 0)}
+	document := registry.Document{Writer: "test", Epoch: "one", Sequence: s.documents}
 	for _, incarnation := range incarnations {
 		node := plugins.Registration{Service: "webdav", NodeID: "webdav", Address: s.address}
 		if incarnation != "" {

@@ -205,6 +205,7 @@ func temporary(t *testing.T) *os.File {
 	t.Cleanup(func() { file.Close() })
 	return file
 }
+
 func TestUploadsThatHaveBegunCanEndBeforeARestartAndNoOthersBegin(t *testing.T) {
 	s := newStand(t, Options{})
 	committed, aborted := s.begin("/f", 4), s.begin("/g", 4)
