@@ -21,6 +21,7 @@ type Child struct {
 
 	mu        sync.Mutex
 	inherited map[string]net.Listener
+	drainBy   time.Time // zero: not asked to drain yet
 
 	readyOnce sync.Once
 	ready     chan struct{} // closed by Ready, after nodes is set
@@ -53,18 +54,39 @@ func (c *Child) Version() string { return c.declaration.Version }
 // Instance returns the instance's name, such as "webdav-1". It stays the same over restarts.
 func (c *Child) Instance() string { return c.launch.Instance }
 
+// Incarnation returns what tells this start of a process from all others; it is empty
+// when nobody supervises.
+func (c *Child) Incarnation() string { return c.launch.Incarnation }
+
 // Supervised tells whether a supervisor started this process.
 func (c *Child) Supervised() bool { return c.supervised }
 
 // Log returns the service's logger.
 func (c *Child) Log() *logrus.Entry { return c.log }
 
-// StopGrace returns how long the service may drain.
+// StopGrace returns how long the service may drain, unless who asks for it says otherwise.
 func (c *Child) StopGrace() time.Duration {
 	if c.declaration.StopGrace > 0 {
 		return c.declaration.StopGrace
 	}
 	return DefaultStopGrace
+}
+
+// DrainBy returns when the process ends, drained or not: the supervisor's deadline or,
+// when it set none, StopGrace from now. It is meant for a service whose context is done.
+func (c *Child) DrainBy() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drainBy.IsZero() {
+		return time.Now().Add(c.StopGrace())
+	}
+	return c.drainBy
+}
+
+func (c *Child) setDrainBy(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drainBy = deadline
 }
 
 // Health asks the service for its own opinion of its health.

@@ -101,6 +101,7 @@ func (h *host) heard() { h.orphaned.Reset(h.child.launch.OrphanGrace) }
 func (h *host) drain(deadline time.Duration) {
 	h.drainOnce.Do(func() {
 		h.startOnce.Do(func() { h.exit(ExitDrained) }) // it has not begun, and shall not any more
+		h.child.setDrainBy(time.Now().Add(deadline))
 		time.AfterFunc(deadline, func() {
 			h.child.log.Errorf("not drained after %s: giving up what is left", deadline)
 			h.exit(ExitLate)

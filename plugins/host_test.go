@@ -254,3 +254,20 @@ func TestTheCallsOfTheContractArriveAndAnswer(t *testing.T) {
 		t.Errorf("it ended with code %d", got)
 	}
 }
+
+func TestAServiceKnowsWhenItMustHaveDrained(t *testing.T) {
+	told := make(chan time.Duration, 2)
+	h := hostService(t, time.Hour, Service{Declaration: Declaration{Name: "a", StopGrace: time.Hour}, Run: func(ctx context.Context, child *Child) error {
+		told <- time.Until(child.DrainBy())
+		<-ctx.Done()
+		told <- time.Until(child.DrainBy())
+		return nil
+	}})
+	if left := <-told; left < 59*time.Minute || left > time.Hour {
+		t.Errorf("before it was asked it has %s", left)
+	}
+	h.drain(bound)
+	if left := <-told; left <= 0 || left > bound {
+		t.Errorf("asked to drain within %s it has %s", bound, left)
+	}
+}

@@ -41,8 +41,8 @@ func (o *observer) Started(name, incarnation string, identity process.Identity) 
 }
 
 // Changing implements instance.Observer.
-func (o *observer) Changing(from client.Status, now instance.Snapshot) {
-	o.register(from, now)
+func (o *observer) Changing(_ client.Status, now instance.Snapshot) {
+	o.register(now)
 	if now.Status == client.StatusStopped || now.Status == client.StatusFailed {
 		o.service.sockets.Release(now.Name)
 	}
@@ -76,15 +76,15 @@ func (o *observer) settle(now client.Status) {
 	o.service.settleOnce.Do(func() { close(o.service.settled) })
 }
 
-// register keeps the registry true: it names an instance only while that is ready.
-func (o *observer) register(from client.Status, now instance.Snapshot) {
+// register keeps the registry true.
+func (o *observer) register(now instance.Snapshot) {
 	registrar := o.supervisor.options.Registrar
 	switch {
 	case registrar == nil:
 	case now.Status == client.StatusReady:
 		registrar.Enter(now.Name, now.Nodes)
-	case from == client.StatusReady:
-		registrar.Remove(now.Name)
+	case !listed(now):
+		registrar.Remove(now.Name) // without effect when it is out already
 	}
 }
 
@@ -111,6 +111,12 @@ func (o *observer) say(from client.Status, now instance.Snapshot) {
 			o.log(now).Warnf("%s %s; restarting", name, now.Message)
 		}
 	}
+}
+
+// listed tells whether an instance belongs in the registry: it is ready, or it finishes
+// what it has before a restart. What comes meanwhile waits behind its held sockets.
+func listed(now instance.Snapshot) bool {
+	return now.Status == client.StatusReady || now.Status == client.StatusStopping && now.Wanted && now.Nodes != nil
 }
 
 // failEssential ends the runtime when it cannot do without the service.

@@ -10,6 +10,11 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 )
 
+// Incarnation is the key of a node's metadata that tells one start of a process from the
+// next: a replacement has the address and the id of its predecessor. A node whose process
+// nobody supervises has none.
+const Incarnation = "incarnation"
+
 // Document is everything that one writer has to announce.
 type Document struct {
 	Writer   string                 `json:"writer"`   // unique: a machine's name, or an instance started by hand

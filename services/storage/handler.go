@@ -12,6 +12,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
 	"github.com/owncloud/ocis-runtime/services/internal/disk"
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/tree"
@@ -55,6 +56,8 @@ func (h *handler) fault(err error) error {
 		return microerrors.New(Name, refusal.Reason, int32(refusal.Status))
 	case disk.IsFull(err):
 		return microerrors.New(Name, "the disk is full", http.StatusInsufficientStorage)
+	case errors.Is(err, tree.ErrDraining):
+		return microservice.Draining()
 	case errors.Is(err, descriptor.ErrBusy):
 		return microerrors.New(Name, err.Error(), http.StatusServiceUnavailable)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

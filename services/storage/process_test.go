@@ -26,6 +26,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
@@ -59,6 +60,7 @@ type family struct {
 	content *descriptor.Client
 	process *exec.Cmd
 	plugin  *plugin.Client
+	remote  *plugins.Remote
 }
 
 func newFamily(t *testing.T) *family {
@@ -146,7 +148,8 @@ func (f *family) start() {
 	}
 	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
 	defer cancel()
-	if _, err := raw.(*plugins.Remote).WaitReady(ctx); err != nil {
+	f.remote = raw.(*plugins.Remote)
+	if _, err := f.remote.WaitReady(ctx); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -420,6 +423,41 @@ func TestAListingMayBeLargerThanAnyMessage(t *testing.T) {
 		if child.GetPath() != fmt.Sprintf("/%03d", i) || len(child.GetProperties()) != 1 {
 			t.Errorf("child %d is %s with %d properties", i, child.GetPath(), len(child.GetProperties()))
 		}
+	}
+}
+
+func TestAnUploadThatHasBegunSurvivesTheOrderToRestart(t *testing.T) {
+	f := newFamily(t)
+	begun, loan := f.begin("/f")
+	if err := f.remote.Shutdown(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for { // until draining has begun
+		late, err := f.api.BeginUpload(f.as("alice"), &storageapi.BeginUploadRequest{Path: "/late", Size: 1}, f.here())
+		if err != nil {
+			if refusal := microerrors.FromError(err); refusal.Id != microerrors.FromError(microservice.Draining()).Id {
+				t.Fatal(err)
+			}
+			break
+		}
+		if _, err := f.api.AbortUpload(f.as("alice"), &storageapi.AbortUploadRequest{UploadId: late.GetUploadId()}, f.here()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.put("/other", "all else goes on")
+	loan.File.WriteString("whole")
+	if _, err := f.api.CommitUpload(f.as("alice"), &storageapi.CommitUploadRequest{UploadId: begun.GetUploadId(), Size: 5}, f.here()); err != nil {
+		t.Fatal(err)
+	}
+	loan.Return()
+	for expired := time.Now().Add(30 * time.Second); !f.plugin.Exited(); <-time.After(time.Millisecond) {
+		if time.Now().After(expired) {
+			t.Fatal("it does not end")
+		}
+	}
+	f.start()
+	if f.read("/f") != "whole" || f.read("/other") != "all else goes on" {
+		t.Error("content is wrong")
 	}
 }
 

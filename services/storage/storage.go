@@ -37,6 +37,13 @@ const Summary = "keeps files, folders, locks and the trash"
 // (services/internal/descriptor).
 const ContentSocket = "content"
 
+const (
+	// stopGrace lets uploads come to an end that are under way.
+	stopGrace = 20 * time.Second
+	// callGrace is what of it is kept for the calls that run at last.
+	callGrace = 5 * time.Second
+)
+
 type settings struct {
 	Quota          config.Bytes  `yaml:"quota" env:"STORAGE_QUOTA" default:"0" allowed:"bytes, or like 10GiB; 0 for what the disk has" desc:"space for each user's files"`
 	TrashRetention time.Duration `yaml:"trash_retention" env:"STORAGE_TRASH_RETENTION" default:"720h" allowed:"a duration like 720h; 0s for ever" desc:"how long deleted files can be restored"`
@@ -78,14 +85,15 @@ func New(src *config.Source) (plugins.Service, error) {
 			},
 			Singleton:    true,
 			MemoryWeight: 4,
+			StopGrace:    stopGrace,
 		},
 		Run:    s.run,
 		Health: s.health,
 	}, nil
 }
 
-// run opens the engine and serves until ctx is done. Calls are drained before the
-// content socket closes, so that running uploads can still be committed.
+// run opens the engine and serves until ctx is done. Then it drains: uploads first, while
+// all other calls are answered; then calls, and the content socket closes at last.
 func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
 	engine, err := tree.Open(tree.Options{
 		Folder:    s.src.Paths.Data(Name),
@@ -106,9 +114,8 @@ func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
 	if err != nil {
 		return err
 	}
-	serving, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
 	attending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	serving, fail := context.WithCancelCause(attending)
 	var attendants sync.WaitGroup
 	defer attendants.Wait()
 	defer stop()
@@ -117,6 +124,16 @@ func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
 	attendants.Go(func() {
 		if err := broker.Serve(attending, listener); err != nil {
 			fail(fmt.Errorf("serve content: %w", err))
+		}
+	})
+	attendants.Go(func() {
+		select {
+		case <-ctx.Done():
+			uploading, cancel := context.WithDeadline(attending, child.DrainBy().Add(-callGrace))
+			defer cancel()
+			engine.DrainUploads(uploading)
+			fail(nil)
+		case <-attending.Done():
 		}
 	})
 	attendants.Go(func() {

@@ -109,28 +109,20 @@ func (r *request) putSmall(u upload) (*storageapi.WriteResponse, error) {
 }
 
 // putLarge lets the body flow into a file that becomes visible when it is complete.
-func (r *request) putLarge(u upload) (_ *storageapi.WriteResponse, err error) {
-	ctx, cancel := r.call()
-	defer cancel()
-	begun, err := r.handler.storage.BeginUpload(ctx, &storageapi.BeginUploadRequest{
-		Path: r.path, Size: u.size, MtimeUnixNano: u.mtime, Conditions: u.conditions,
-	})
+func (r *request) putLarge(u upload) (*storageapi.WriteResponse, error) {
+	begun, err := r.begin(u)
 	if err != nil {
 		return nil, err
 	}
-	loan, err := r.handler.content.Borrow(ctx, begun.Ticket)
-	if err != nil {
-		r.abort(begun.UploadId)
-		return nil, fmt.Errorf("%w: %w", errContentAway, err)
-	}
+	loan := begun.loan
 	defer loan.Abandon() // without effect after Return
-	size, checksums, err := r.receive(loan, u, int64(begun.LimitBytes))
+	size, checksums, err := r.receive(loan, u, begun.limit)
 	if err != nil {
-		r.abort(begun.UploadId)
+		r.abort(begun.id)
 		return nil, err
 	}
 	response, err := r.commit(&storageapi.CommitUploadRequest{
-		UploadId: begun.UploadId, Size: uint64(size), Checksums: checksums,
+		UploadId: begun.id, Size: uint64(size), Checksums: checksums,
 	})
 	if err != nil {
 		return nil, forgotten(err)
@@ -145,6 +137,31 @@ func (r *request) commit(commit *storageapi.CommitUploadRequest) (*storageapi.Wr
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
 	defer cancel()
 	return r.handler.storage.CommitUpload(ctx, commit)
+}
+
+// begun is an upload that waits for its content.
+type begun struct {
+	id    string
+	limit int64
+	loan  *descriptor.Loan
+}
+
+// begin makes the file that the body goes to. None of the body was read yet, so this may be
+// repeated; a file that nobody came for is dropped by storage.
+func (r *request) begin(u upload) (begun, error) {
+	return read(r, func(ctx context.Context) (begun, error) {
+		answer, err := r.handler.storage.BeginUpload(ctx, &storageapi.BeginUploadRequest{
+			Path: r.path, Size: u.size, MtimeUnixNano: u.mtime, Conditions: u.conditions,
+		})
+		if err != nil {
+			return begun{}, err
+		}
+		loan, err := r.handler.content.Borrow(ctx, answer.Ticket)
+		if err != nil {
+			return begun{}, fmt.Errorf("%w: %w", errContentAway, err)
+		}
+		return begun{id: answer.UploadId, limit: int64(answer.LimitBytes), loan: loan}, nil
+	})
 }
 
 // forgotten translates the answer of a storage that was replaced during the upload and

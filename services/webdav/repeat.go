@@ -21,7 +21,7 @@ const (
 // errContentAway means that storage went away between the ticket and the descriptor.
 var errContentAway = errors.New("the content was not handed over")
 
-// read makes a call that may be repeated, and repeats it when storage went away in the
+// read makes calls that change nothing which is visible, and may be repeated, and repeats it when storage went away in the
 // middle: the replacement waits behind the same sockets.
 func read[T any](r *request, call func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := r.call()

@@ -9,6 +9,7 @@ package webdav
 
 import (
 	"context"
+	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
@@ -30,6 +31,9 @@ const (
 	contentSocket = "content"
 )
 
+// stopGrace lets downloads and uploads come to an end that are under way.
+const stopGrace = 30 * time.Second
+
 // New reads the configuration; there is none but the token's key.
 func New(src *config.Source) (plugins.Service, error) {
 	if err := src.Fill(Name, &struct{}{}); err != nil {
@@ -46,6 +50,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Needs:        []string{storageName},
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
 			MemoryWeight: 3,
+			StopGrace:    stopGrace,
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			directory, stop, err := microservice.Discover(child, src)

@@ -28,12 +28,13 @@ var reconnect = grpc.ConnectParams{
 	MinConnectTimeout: 5 * time.Second,
 }
 
-// NewClient returns a go-micro gRPC client that finds services in directory. It never
-// repeats a call by itself. The options are applied last.
+// NewClient returns a go-micro gRPC client that finds services in directory. It repeats no
+// call that may have been begun. The options are applied last.
 func NewClient(directory *registry.Directory, options ...client.Option) client.Client {
 	return grpcclient.NewClient(append([]client.Option{
 		client.Selector(registry.NewSelector(directory)),
 		client.Retries(0),
+		client.WrapCall(sendAgain),
 		client.RequestTimeout(callTimeout),
 		client.PoolSize(poolSize),
 		client.PoolTTL(poolTTL),

@@ -39,12 +39,21 @@ func ownRegistry(child *plugins.Child, listener net.Listener, protocol string) m
 			Version:  service.Version,
 			NodeID:   child.Instance(),
 			Address:  nodeAddress(listener.Addr()),
-			Metadata: map[string]string{"protocol": protocol},
+			Metadata: nodeMetadata(child, protocol),
 		})
 		return nil
 	}
 	deregister := func(*microregistry.Service) error { return nil }
 	return registry.NewMicro(registry.NewDirectory(), register, deregister)
+}
+
+// nodeMetadata says what is spoken at a node and which start of a process answers there.
+func nodeMetadata(child *plugins.Child, protocol string) map[string]string {
+	metadata := map[string]string{"protocol": protocol}
+	if incarnation := child.Incarnation(); incarnation != "" {
+		metadata[registry.Incarnation] = incarnation
+	}
+	return metadata
 }
 
 // nodeAddress writes an address so that gRPC's and the proxy's dialers understand it.

@@ -43,6 +43,8 @@ func FailureOf(err error) Failure {
 		return Unable
 	case theirs.Id == unableID:
 		return Unable
+	case theirs.Id == drainingID: // so its replacement is on its way
+		return WentAway
 	case theirs.Id != clientID:
 		return Refused
 	case theirs.Code == http.StatusRequestTimeout:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go-micro.dev/v4/registry"
@@ -26,16 +27,24 @@ const (
 // it serves TLS.
 type HTTPOption func(*http.Server)
 
+// The last part of draining, before the process ends.
+const (
+	// farewell is for HTTP/2: net/http closes a connection a second after its goodbye.
+	farewell = 2 * time.Second
+	// margin is for what a service does after its server has stopped.
+	margin = 500 * time.Millisecond
+)
+
 // ServeHTTP serves handler on the child's socket of that name until ctx is done, then
-// drains: it closes idle connections and waits for running requests, at most the
-// service's StopGrace.
+// drains: it accepts no more connections, answers what still comes on those it has, asks
+// their clients to close them, and ends those that nobody uses. It returns when none is
+// left, at the latest a moment before the child must have drained.
 func ServeHTTP(ctx context.Context, child *plugins.Child, socket string, handler http.Handler, options ...HTTPOption) error {
 	listener, err := child.Listener(socket)
 	if err != nil {
 		return err
 	}
-	srv := newHTTPServer(child, listener, handler, options)
-	return serve(ctx, child, srv)
+	return serve(ctx, child, newHTTPServer(child, listener, handler, options))
 }
 
 // httpServer is a go-micro server over net/http. go-micro's own HTTP server plugin can
@@ -44,6 +53,8 @@ type httpServer struct {
 	child    *plugins.Child
 	listener net.Listener
 	http     *http.Server
+	visitors *visitors
+	draining atomic.Bool
 	served   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -54,8 +65,8 @@ func newHTTPServer(child *plugins.Child, listener net.Listener, handler http.Han
 	s := &httpServer{
 		child:    child,
 		listener: listener,
+		visitors: newVisitors(),
 		http: &http.Server{
-			Handler:           handler,
 			ReadHeaderTimeout: readHeaderTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
@@ -64,6 +75,8 @@ func newHTTPServer(child *plugins.Child, listener net.Listener, handler http.Han
 	for _, option := range options {
 		option(s.http)
 	}
+	s.http.Handler = s.withGoodbye(handler)
+	s.http.ConnState = both(s.visitors.note, s.http.ConnState)
 	s.options.Registry = ownRegistry(child, listener, s.String())
 	for _, option := range serverOptions(child) {
 		option(&s.options)
@@ -97,23 +110,50 @@ func (s *httpServer) Start() error {
 		} else {
 			err = s.http.Serve(s.listener)
 		}
-		if !errors.Is(err, http.ErrServerClosed) {
+		if !s.draining.Load() {
 			s.child.Log().WithError(err).Error("the HTTP server ended")
 		}
 	})
 	return s.Options().Registry.Register(&registry.Service{Name: s.child.Service(), Version: s.child.Version()})
 }
 
-// Stop implements server.Server: it drains.
+// Stop implements server.Server: it drains. net/http's Shutdown alone would lose what
+// clients of HTTP/1 send in that moment: it closes idle connections, and drops requests
+// that are just being read. With HTTP/2 it says goodbye (GOAWAY) and waits.
 func (s *httpServer) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.child.StopGrace())
+	by := s.child.DrainBy().Add(-margin)
+	ctx, cancel := context.WithDeadline(context.Background(), by)
 	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = fmt.Errorf("requests were still running after %s: %w", s.child.StopGrace(), errors.Join(err, s.http.Close()))
-	}
+	s.draining.Store(true)
+	_ = s.listener.Close() // the descriptor is gone, whatever it says
 	s.served.Wait()
-	return err
+	s.visitors.seeOff(by.Add(-farewell))
+	if err := s.http.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were still running when the time for draining was over: %w", errors.Join(err, s.http.Close()))
+	}
+	return nil
+}
+
+// withGoodbye asks clients to close their connections while the server drains. For HTTP/2
+// net/http makes a GOAWAY of it.
+func (s *httpServer) withGoodbye(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// both returns a ConnState hook that calls two; the second may be nil.
+func both(first, second func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
+	if second == nil {
+		return first
+	}
+	return func(conn net.Conn, state http.ConnState) {
+		first(conn, state)
+		second(conn, state)
+	}
 }
 
 // String implements server.Server.

@@ -46,14 +46,21 @@ func TestMain(m *testing.M) {
 			Sockets: []plugins.Socket{{Network: "unix", Address: os.Getenv(envSocket)}},
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
-			if kind == "http" {
+			switch kind {
+			case "http":
 				verifier, err := token.Settings{VerifyingKey: os.Getenv(envKey)}.Verifier()
 				if err != nil {
 					return err
 				}
 				return ServeHTTP(ctx, child, "", WithHealth(child, verifier, http.HandlerFunc(answer)))
+			case "tls":
+				return ServeHTTP(ctx, child, "", http.HandlerFunc(echo), selfSigned)
+			case "echo":
+				return ServeHTTP(ctx, child, "", http.HandlerFunc(echo))
 			}
-			return ServeGRPC(ctx, child, "", func(server.Server) error { return nil })
+			return ServeGRPC(ctx, child, "", func(srv server.Server) error {
+				return srv.Handle(srv.NewHandler(&Slow{}))
+			})
 		},
 		Health: func(context.Context) error {
 			if os.Getenv(envSick) != "" {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	microregistry "go-micro.dev/v4/registry"
+
 	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
 
@@ -38,23 +40,29 @@ type Forwarder struct {
 	patience  time.Duration
 	turn      atomic.Uint32
 
-	mu         sync.RWMutex
-	transports map[target]*http.Transport // the sockets of a machine are few and stay
+	mu    sync.RWMutex
+	lines map[target]line // the sockets of a machine are few and stay
+}
+
+// line are the kept connections to a target.
+type line struct {
+	*http.Transport
+	processes string // that served the target when it was made
 }
 
 // NewForwarder returns a forwarder that finds instances in directory. For as long as
 // patience a request waits for an instance to appear, or to be replaced after its
 // connection broke.
 func NewForwarder(directory *registry.Directory, patience time.Duration) *Forwarder {
-	return &Forwarder{directory: directory, patience: patience, transports: make(map[target]*http.Transport)}
+	return &Forwarder{directory: directory, patience: patience, lines: make(map[target]line)}
 }
 
 // Close closes the kept connections.
 func (f *Forwarder) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, transport := range f.transports {
-		transport.CloseIdleConnections()
+	for _, line := range f.lines {
+		line.CloseIdleConnections()
 	}
 }
 
@@ -69,11 +77,11 @@ func (f *Forwarder) Send(ctx context.Context, out *http.Request, service string,
 	var firstFailure time.Time
 	pause := firstPause
 	for {
-		address, err := f.pick(ctx, service, firstFailure)
+		to, err := f.pick(ctx, service, firstFailure)
 		if err != nil {
 			return nil, err
 		}
-		response, failure, err := f.attempt(out, address, content, follow)
+		response, failure, err := f.attempt(out, to, content, follow)
 		if err == nil {
 			return response, nil
 		}
@@ -94,8 +102,14 @@ func (f *Forwarder) Send(ctx context.Context, out *http.Request, service string,
 	}
 }
 
-// pick returns the address of an instance, round robin. It waits for one to appear.
-func (f *Forwarder) pick(ctx context.Context, service string, firstFailure time.Time) (string, error) {
+// place is where a request goes.
+type place struct {
+	address   string
+	processes string // that serve there
+}
+
+// pick returns the place of an instance, round robin. It waits for one to appear.
+func (f *Forwarder) pick(ctx context.Context, service string, firstFailure time.Time) (place, error) {
 	found := f.directory.Service(service)
 	if found == nil {
 		patience := f.patience
@@ -107,19 +121,31 @@ func (f *Forwarder) pick(ctx context.Context, service string, firstFailure time.
 		var err error
 		if found, err = f.directory.Wait(waiting, service); err != nil {
 			if ctx.Err() != nil {
-				return "", context.Cause(ctx)
+				return place{}, context.Cause(ctx)
 			}
-			return "", fmt.Errorf("%s: %w", service, ErrNotReady)
+			return place{}, fmt.Errorf("%s: %w", service, ErrNotReady)
 		}
 	}
-	return found.Nodes[f.turn.Add(1)%uint32(len(found.Nodes))].Address, nil
+	address := found.Nodes[f.turn.Add(1)%uint32(len(found.Nodes))].Address
+	return place{address: address, processes: processesAt(address, found.Nodes)}, nil
+}
+
+// processesAt names the processes that share an address.
+func processesAt(address string, nodes []*microregistry.Node) string {
+	var names string
+	for _, node := range nodes {
+		if node.Address == address {
+			names += node.Metadata[registry.Incarnation]
+		}
+	}
+	return names
 }
 
 // attempt sends once.
-func (f *Forwarder) attempt(out *http.Request, address string, content *Content, follow *sending) (*http.Response, failure, error) {
+func (f *Forwarder) attempt(out *http.Request, to place, content *Content, follow *sending) (*http.Response, failure, error) {
 	streaming := content.attach(out)
 	follow.begin()
-	response, err := f.transport(target{address: address, safe: isSafe(out.Method)}).RoundTrip(out)
+	response, err := f.line(target{address: to.address, safe: isSafe(out.Method)}, to.processes).RoundTrip(out)
 	if err == nil {
 		if streaming != nil && !content.atEnd() {
 			err = holdAnswer(response)
@@ -160,19 +186,27 @@ func holdAnswer(response *http.Response) error {
 	return nil
 }
 
-func (f *Forwarder) transport(to target) *http.Transport {
+// line returns the connections to a target. When one of the processes there was replaced,
+// the connections from before are closed, each as soon as no request uses it: the end
+// that sends requests can close them without losing any.
+func (f *Forwarder) line(to target, processes string) line {
 	f.mu.RLock()
-	transport := f.transports[to]
+	found := f.lines[to]
 	f.mu.RUnlock()
-	if transport != nil {
-		return transport
+	if found.Transport != nil && found.processes == processes {
+		return found
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.transports[to] == nil {
-		f.transports[to] = newTransport(to)
+	found = f.lines[to]
+	if found.Transport != nil && found.processes == processes {
+		return found
 	}
-	return f.transports[to]
+	if found.Transport != nil {
+		found.CloseIdleConnections()
+	}
+	f.lines[to] = line{Transport: newTransport(to), processes: processes}
+	return f.lines[to]
 }
 
 // explain says why there will be no answer.

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -61,18 +62,23 @@ type Upload struct {
 	state    uploadState // guarded by uploads.mu
 }
 
+// ErrDraining means that no upload begins any more: its end would not be awaited.
+var ErrDraining = errors.New("no upload begins before the restart")
+
 // uploads are those that have not ended. They do not outlive the process: their
 // writers notice its end, and the next one removes their files.
 type uploads struct {
 	blobs *blobs.Store
 
-	mu     sync.Mutex
-	byID   map[string]*Upload
-	closed bool
+	mu       sync.Mutex
+	byID     map[string]*Upload
+	draining bool
+	closed   bool
+	ended    chan struct{} // has room for one: drain has something to look at
 }
 
 func newUploads(store *blobs.Store) *uploads {
-	return &uploads{blobs: store, byID: map[string]*Upload{}}
+	return &uploads{blobs: store, byID: map[string]*Upload{}, ended: make(chan struct{}, 1)}
 }
 
 // add begins an upload of size bytes, -1: not known, if there is room for it on disk. quota
@@ -80,6 +86,9 @@ func newUploads(store *blobs.Store) *uploads {
 func (u *uploads) add(upload *Upload, size int64, quota uint64) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.draining {
+		return ErrDraining
+	}
 	if u.closed || len(u.byID) >= maxUploads {
 		return refuse(http.StatusServiceUnavailable, "too many uploads at the same time")
 	}
@@ -105,8 +114,30 @@ func (u *uploads) transition(owner, id string, e uploadEvent) *Upload {
 	upload.state = next
 	if next == uploadEnded {
 		delete(u.byID, id)
+		select {
+		case u.ended <- struct{}{}:
+		default:
+		}
 	}
 	return upload
+}
+
+// drain refuses new uploads and waits until the others have ended, or ctx is done.
+func (u *uploads) drain(ctx context.Context) {
+	for {
+		u.mu.Lock()
+		u.draining = true
+		left := len(u.byID)
+		u.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-u.ended:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // discard removes what an upload has on disk.
@@ -130,6 +161,10 @@ func (u *uploads) close() {
 		}
 	}
 }
+
+// DrainUploads lets the uploads that have begun come to an end, and no other begin. It
+// blocks until none is left or ctx is done. Everything else goes on.
+func (t *Tree) DrainUploads(ctx context.Context) { t.uploads.drain(ctx) }
 
 // BeginUpload checks a write and opens a file for its content.
 func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageapi.BeginUploadRequest) (*Upload, error) {

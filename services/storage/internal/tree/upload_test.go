@@ -205,3 +205,35 @@ func temporary(t *testing.T) *os.File {
 	t.Cleanup(func() { file.Close() })
 	return file
 }
+
+func TestUploadsThatHaveBegunCanEndBeforeARestartAndNoOthersBegin(t *testing.T) {
+	s := newStand(t, Options{})
+	committed, aborted := s.begin("/f", 4), s.begin("/g", 4)
+	drained := make(chan struct{})
+	go func() {
+		s.DrainUploads(t.Context())
+		close(drained)
+	}()
+	for { // until draining has begun
+		upload, err := s.BeginUpload(t.Context(), s.owner, &storageapi.BeginUploadRequest{Path: "/late", Size: 1})
+		if errors.Is(err, ErrDraining) {
+			break
+		}
+		s.must(err)
+		s.AbortUpload(s.owner, upload.ID)
+	}
+	s.put("/small", "goes on")
+	select {
+	case <-drained:
+		t.Fatal("nobody waited for the uploads")
+	default:
+	}
+	committed.File.WriteString("done")
+	_, err := s.commitUpload(committed, 4)
+	s.must(err)
+	s.AbortUpload(s.owner, aborted.ID)
+	<-drained
+	if s.read("/f") != "done" || s.exists("/g") || s.exists("/late") {
+		t.Error("the files are wrong")
+	}
+}
