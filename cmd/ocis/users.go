@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	microerrors "go-micro.dev/v4/errors"
 	"golang.org/x/term"
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/services/operator"
+	"github.com/owncloud/ocis-runtime/services/users"
 	usersapi "github.com/owncloud/ocis-runtime/services/users/api"
 )
 
@@ -56,8 +56,8 @@ func createAccount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		made, err := users.Create(ctx, &usersapi.CreateRequest{
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		made, err := api.Create(ctx, &usersapi.CreateRequest{
 			Username: name, Password: password, DisplayName: c.String("display-name"), Email: c.String("email"), Groups: c.StringSlice("group"),
 		})
 		if err == nil {
@@ -71,8 +71,8 @@ func listAccounts(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		response, err := users.List(ctx, &usersapi.ListRequest{})
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		response, err := api.List(ctx, &usersapi.ListRequest{})
 		if err != nil {
 			return err
 		}
@@ -119,8 +119,8 @@ func changePassword(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		_, err := users.SetPassword(ctx, &usersapi.SetPasswordRequest{Username: name, Password: password})
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		_, err := api.SetPassword(ctx, &usersapi.SetPasswordRequest{Username: name, Password: password})
 		if err == nil {
 			fmt.Fprintf(c.App.Writer, "changed the password of %s; the old one is refused within a minute\n", name)
 		}
@@ -133,8 +133,8 @@ func deleteAccount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		_, err := users.Delete(ctx, &usersapi.DeleteRequest{Username: name})
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		_, err := api.Delete(ctx, &usersapi.DeleteRequest{Username: name})
 		if err == nil {
 			fmt.Fprintf(c.App.Writer, "deleted %s\n", name)
 		}
@@ -153,15 +153,7 @@ func withUsers(c *cli.Context, call func(context.Context, usersapi.UsersService)
 	if ctx, err = operator.Authorize(ctx, src); err != nil {
 		return err
 	}
-	err = call(ctx, operator.Users(src))
-	var answer *microerrors.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &answer) && answer.Id == "users":
-		return errors.New(answer.Detail)
-	}
-	return errors.New("the users service does not answer: is `ocis server` running?")
+	return operator.Reason(users.Name, call(ctx, operator.Users(src)))
 }
 
 func oneName(c *cli.Context) (string, error) {

@@ -18,6 +18,21 @@ type Settings struct {
 	VerifyingKey string `yaml:"verifying_key" env:"OCIS_TOKEN_VERIFYING_KEY" allowed:"a base64 Ed25519 public key of 32 bytes" desc:"verifies internal tokens"`
 }
 
+// Validate checks that two keys that are there belong together: with others every service
+// would start, and refuse every request.
+func (s Settings) Validate() error {
+	seed, err := base64.StdEncoding.DecodeString(s.SigningKey)
+	public, err2 := base64.StdEncoding.DecodeString(s.VerifyingKey)
+	if err != nil || err2 != nil || len(seed) != ed25519.SeedSize || len(public) != ed25519.PublicKeySize {
+		return nil // who needs a key says what is wrong with it
+	}
+	if ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(public)) {
+		return nil
+	}
+	return &config.Invalid{Key: "verifying_key", Problem: fmt.Sprintf(
+		"it does not belong to %s.signing_key: take both from one file that \"ocis init\" wrote", Section)}
+}
+
 // NewKeys returns a new random pair as Settings hold it.
 func NewKeys() (Settings, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)

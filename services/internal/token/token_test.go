@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/owncloud/ocis-runtime/plugins/config"
 )
 
 // clock is a hand-driven time.
@@ -141,6 +143,45 @@ func TestAnUnusableKeyIsNamedAndNotShown(t *testing.T) {
 			}
 			if _, err := (Settings{VerifyingKey: key}).Verifier(); err == nil || !strings.Contains(err.Error(), "token.verifying_key") {
 				t.Errorf("verifying key: %v", err)
+			}
+		})
+	}
+}
+
+func TestKeysThatDoNotBelongTogetherAreRefusedWhenTheyAreRead(t *testing.T) {
+	one, err := NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		keys  Settings
+		wrong bool
+	}{
+		"a pair":             {one, false},
+		"a signer alone":     {Settings{SigningKey: one.SigningKey}, false},
+		"a verifier alone":   {Settings{VerifyingKey: one.VerifyingKey}, false},
+		"of two pairs":       {Settings{SigningKey: one.SigningKey, VerifyingKey: other.VerifyingKey}, true},
+		"the seed published": {Settings{SigningKey: one.SigningKey, VerifyingKey: one.SigningKey}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OCIS_BASE_DATA_PATH", t.TempDir())
+			t.Setenv("OCIS_TOKEN_SIGNING_KEY", test.keys.SigningKey)
+			t.Setenv("OCIS_TOKEN_VERIFYING_KEY", test.keys.VerifyingKey)
+			src, err := config.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = read(src)
+			switch {
+			case (err != nil) != test.wrong:
+				t.Errorf("got %v", err)
+			case err == nil:
+			case !strings.Contains(err.Error(), "token.verifying_key") || !strings.Contains(err.Error(), "OCIS_TOKEN_VERIFYING_KEY") || strings.Contains(err.Error(), "\n"):
+				t.Errorf("it does not name the key and its origin in one line: %v", err)
 			}
 		})
 	}
