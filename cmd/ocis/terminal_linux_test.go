@@ -63,6 +63,17 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 	}
 }
 
+func TestADeletionIsConfirmedWithTheName(t *testing.T) {
+	window, terminal := openTerminal(t)
+	command := onTerminal(t, terminal, "users", "delete", "admin")
+	expect(t, window, "Type the name: ")
+	fmt.Fprint(window, "y\r")
+	expect(t, window, "nothing was deleted")
+	if err := command.Wait(); command.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func TestCtrlCAtThePromptGivesTheTerminalBack(t *testing.T) {
 	window, terminal := openTerminal(t)
 	command := onTerminal(t, terminal, "users", "passwd", "alice")

@@ -42,7 +42,12 @@ func accountCommands() []*cli.Command {
 		},
 		{Name: "list", Usage: "show all accounts", Flags: []cli.Flag{jsonFlag}, Action: listAccounts},
 		{Name: "passwd", Usage: "change a password; asks for the new one", ArgsUsage: "NAME", Flags: []cli.Flag{passwordFlag}, Action: changePassword},
-		{Name: "delete", Usage: "delete an account; its files stay on disk", ArgsUsage: "NAME", Action: deleteAccount},
+		{
+			Name: "delete", Usage: "delete an account; asks first", ArgsUsage: "NAME",
+			Description: "Its files stay on disk, but nobody can reach them any more, not even a new account of\nthe same name.",
+			Flags:       []cli.Flag{&cli.BoolFlag{Name: yesFlag, Usage: "do not ask"}},
+			Action:      deleteAccount,
+		},
 		groupCommand(),
 	}
 }
@@ -122,7 +127,7 @@ func changePassword(c *cli.Context) error {
 	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
 		_, err := api.SetPassword(ctx, &usersapi.SetPasswordRequest{Username: name, Password: password})
 		if err == nil {
-			fmt.Fprintf(c.App.Writer, "changed the password of %s; the old one is refused within a minute\n", name)
+			fmt.Fprintf(c.App.Writer, "changed the password of %s\n", name)
 		}
 		return err
 	})
@@ -133,13 +138,36 @@ func deleteAccount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if !c.Bool(yesFlag) {
+		if err := confirmDeletion(name); err != nil {
+			return err
+		}
+	}
 	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
 		_, err := api.Delete(ctx, &usersapi.DeleteRequest{Username: name})
 		if err == nil {
-			fmt.Fprintf(c.App.Writer, "deleted %s\n", name)
+			fmt.Fprintf(c.App.Writer, "deleted %s; its files stay on disk, and nobody can reach them any more\n", name)
 		}
 		return err
 	})
+}
+
+const yesFlag = "yes"
+
+// confirmDeletion asks on the terminal. Its error says that nothing was done.
+func confirmDeletion(name string) error {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return &usageError{"there is no terminal to ask for confirmation: use --" + yesFlag}
+	}
+	fmt.Fprintf(os.Stderr, "Delete %s? Nobody can reach its files any more, not even a new %s. Type the name: ", name, name)
+	answer, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPassword)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("ask for confirmation: %w", err)
+	}
+	if strings.TrimSpace(answer) != name {
+		return errors.New("nothing was deleted")
+	}
+	return nil
 }
 
 // withUsers calls the users service as the operator, and says what its errors mean.
