@@ -46,6 +46,9 @@ type Declaration struct {
 	Needs []string
 	// Sockets are bound before the first start and stay bound while children come and go.
 	Sockets []Socket
+	// Secrets names environment variables that are for the services alone that name them:
+	// the supervisor keeps them from the children of all others.
+	Secrets []string
 
 	Restart RestartPolicy // default RestartAlways
 	// Essential: when the service fails for good, the whole runtime shuts down.

@@ -75,6 +75,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Summary:      Summary,
 			Needs:        []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
 			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Protocol: settings.scheme()}},
+			Secrets:      []string{token.SigningVariable},
 			StopGrace:    stopGrace,
 			MemoryWeight: 2,
 		},

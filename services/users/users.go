@@ -76,6 +76,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:         Name,
 			Summary:      Summary,
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"}},
+			Secrets:      []string{"IDM_ADMIN_PASSWORD"},
 			Singleton:    true,
 			MemoryWeight: 2,
 		},

@@ -12,6 +12,9 @@ import (
 // Section is the section of ocis.yaml that holds the keys.
 const Section = "token"
 
+// SigningVariable is the environment variable of the signing key.
+const SigningVariable = "OCIS_TOKEN_SIGNING_KEY"
+
 // Settings are the keys: only those who sign read the first.
 type Settings struct {
 	SigningKey   string `yaml:"signing_key" env:"OCIS_TOKEN_SIGNING_KEY" secret:"true" allowed:"a base64 Ed25519 seed of 32 bytes" desc:"signs internal tokens"`
@@ -43,12 +46,6 @@ func NewKeys() (Settings, error) {
 		SigningKey:   base64.StdEncoding.EncodeToString(private.Seed()),
 		VerifyingKey: base64.StdEncoding.EncodeToString(public),
 	}, nil
-}
-
-func read(src *config.Source) (Settings, error) {
-	var settings Settings
-	err := src.Fill(Section, &settings)
-	return settings, err
 }
 
 // decode returns the 32 bytes of a key. The key itself never shows in the error.

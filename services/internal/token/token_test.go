@@ -158,24 +158,17 @@ func TestKeysThatDoNotBelongTogetherAreRefusedWhenTheyAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		keys  Settings
-		wrong bool
+		signing, verifying string
+		wrong              bool
 	}{
-		"a pair":             {one, false},
-		"a signer alone":     {Settings{SigningKey: one.SigningKey}, false},
-		"a verifier alone":   {Settings{VerifyingKey: one.VerifyingKey}, false},
-		"of two pairs":       {Settings{SigningKey: one.SigningKey, VerifyingKey: other.VerifyingKey}, true},
-		"the seed published": {Settings{SigningKey: one.SigningKey, VerifyingKey: one.SigningKey}, true},
+		"a pair":             {one.SigningKey, one.VerifyingKey, false},
+		"a signer alone":     {one.SigningKey, "", false},
+		"of two pairs":       {one.SigningKey, other.VerifyingKey, true},
+		"the seed published": {one.SigningKey, one.SigningKey, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv("OCIS_BASE_DATA_PATH", t.TempDir())
-			t.Setenv("OCIS_TOKEN_SIGNING_KEY", test.keys.SigningKey)
-			t.Setenv("OCIS_TOKEN_VERIFYING_KEY", test.keys.VerifyingKey)
-			src, err := config.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = read(src)
+			src := environment(t, test.signing, test.verifying)
+			_, err := NewSigner(src)
 			switch {
 			case (err != nil) != test.wrong:
 				t.Errorf("got %v", err)
@@ -185,6 +178,24 @@ func TestKeysThatDoNotBelongTogetherAreRefusedWhenTheyAreRead(t *testing.T) {
 			}
 		})
 	}
+	for name, signing := range map[string]string{"nothing": "", "a stranger's key": other.SigningKey} {
+		if _, err := NewVerifier(environment(t, signing, one.VerifyingKey)); err != nil {
+			t.Errorf("who only verifies, with %s to sign: %v", name, err)
+		}
+	}
+}
+
+// environment is a configuration that has the keys and nothing else.
+func environment(t *testing.T, signing, verifying string) *config.Source {
+	t.Helper()
+	t.Setenv("OCIS_BASE_DATA_PATH", t.TempDir())
+	t.Setenv("OCIS_TOKEN_SIGNING_KEY", signing)
+	t.Setenv("OCIS_TOKEN_VERIFYING_KEY", verifying)
+	src, err := config.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
 }
 
 func BenchmarkVerifyKnownToken(b *testing.B) {
