@@ -155,12 +155,17 @@ func surviveLostOutput() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
-// stopOnSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends; the
-// second aborts.
+// heeded are the signals that stop the runtime. One that whoever started it has ignored
+// stays so: `nohup ocis server &` outlives its terminal.
+func heeded() []os.Signal {
+	return slices.DeleteFunc([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
+}
+
+// stopOnSignal returns a context that the first heeded signal ends; the second aborts.
 func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, heeded()...)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		for range signals {
