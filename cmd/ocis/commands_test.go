@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
@@ -162,5 +164,41 @@ func TestDoctorFindsNothingWrongBeforeAStartAndNamesARuntimeThatRuns(t *testing.
 	names := func(found string) bool { return strings.Contains(found, "process "+strconv.Itoa(server.Pid())) }
 	if code != 1 || !slices.ContainsFunc(findings, func(f struct{ Check, Verdict, Found, Remedy string }) bool { return names(f.Found) }) {
 		t.Errorf("while process %d runs: %d %s", server.Pid(), code, stdout)
+	}
+}
+
+func TestTheStatusOfAServiceThatCannotStartFitsTheTerminalAndSaysWhyOnce(t *testing.T) {
+	site := ocistest.NewSite(t, "OCIS_BACKOFF_FIRST=10ms", "OCIS_BACKOFF_CAP=10ms")
+	folder := filepath.Join(site.Base, "storage", "blobs") // there is no database beside it
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := site.Launch()
+	server.AwaitRuntime()
+	var stdout string
+	for start := time.Now(); ; {
+		status, err := server.Runtime().Status(t.Context(), "storage")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(status.Exits) > 5 {
+			stdout, _, _ = server.Ocis("status", "storage")
+			break
+		}
+		if time.Since(start) > ocistest.Patience {
+			t.Fatal("storage does not crash")
+		}
+	}
+	list, _, _ := server.Ocis("list")
+	for line := range strings.SplitSeq(stdout+list, "\n") {
+		if columns := utf8.RuneCountInString(line); columns > 80 && strings.Contains(line, " ") && !strings.Contains(line, site.Base) {
+			t.Errorf("%d columns: %s", columns, line)
+		}
+	}
+	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "put a backup of it in its place") || strings.Contains(stdout, `{"`) || strings.Contains(stdout, `\u0`) {
+		t.Errorf("it does not say in words why:\n%s", stdout)
+	}
+	if said := strings.Count(stdout, "service ended: "); said > 4 { // the state, the last exit, the last words, the log
+		t.Errorf("it says so %d times:\n%s", said, stdout)
 	}
 }
