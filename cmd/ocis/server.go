@@ -19,11 +19,13 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/bus"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/plugins/stray"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/broadcast"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/control"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
 // runtimeName is the runtime's own name in the registry.
@@ -74,6 +76,11 @@ func server(c *cli.Context) error {
 // greet when nothing stands in the way of the start any more.
 func supervise(src *config.Source, p *plan, greet func()) error {
 	log, sup := p.log, p.supervisor
+	release, err := captureStray(log)
+	if err != nil {
+		return err
+	}
+	defer release()
 	collector := newCollector(sup, p.recorder, log)
 	ctx, stopSignals := stopOnSignal(sup, log)
 	defer stopSignals()
@@ -98,6 +105,13 @@ func supervise(src *config.Source, p *plan, greet func()) error {
 			closeMetrics()
 		}, nil
 	})
+}
+
+// captureStray brings what libraries print into the runtime's log.
+func captureStray(log *logrus.Logger) (release func(), err error) {
+	entry := log.WithField("component", "runtime")
+	stray.CaptureLog(entry)
+	return stray.CaptureStderr(entry)
 }
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control
@@ -168,13 +182,14 @@ func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Conte
 	signal.Notify(signals, heeded()...)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		for range signals {
+		for received := range signals {
 			if ctx.Err() != nil {
 				log.Warn("asked twice: killing what still runs")
 				sup.Abort()
 				continue
 			}
-			log.Info("stopping; once more to kill at once")
+			name := process.SignalName(received.(syscall.Signal))
+			log.WithField("signal", name).Infof("stopping on %s; once more to kill at once", name)
 			cancel()
 		}
 	})
