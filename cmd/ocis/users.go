@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -56,6 +57,16 @@ func createAccount(c *cli.Context) error {
 	name, err := oneName(c)
 	if err != nil {
 		return err
+	}
+	for _, flag := range []string{"display-name", "email"} {
+		if err := readable("--"+flag, c.String(flag)); err != nil {
+			return err
+		}
+	}
+	for _, group := range c.StringSlice("group") {
+		if err := readable("--group", group); err != nil {
+			return err
+		}
 	}
 	password, err := newPassword(c)
 	if err != nil {
@@ -188,7 +199,16 @@ func oneName(c *cli.Context) (string, error) {
 	if c.Args().Len() != 1 {
 		return "", &usageError{fmt.Sprintf("one name is needed, like `%s alice`", c.Command.HelpName)}
 	}
-	return c.Args().First(), nil
+	return c.Args().First(), readable("the name", c.Args().First())
+}
+
+// readable refuses what is no text: it cannot travel in a message (proto3's strings are
+// UTF-8), and a client could not send it as a password.
+func readable(what, text string) error {
+	if utf8.ValidString(text) {
+		return nil
+	}
+	return &usageError{what + " is not UTF-8: is the terminal or the file in another encoding?"}
 }
 
 // maxPassword bounds what is read; the service has its own limit.
@@ -197,6 +217,14 @@ const maxPassword = 4096
 // newPassword reads a password from standard input, or asks twice on the terminal. It
 // is never an argument: other users of the machine see those.
 func newPassword(c *cli.Context) (string, error) {
+	password, err := readPassword(c)
+	if err != nil {
+		return "", err
+	}
+	return password, readable("the password", password)
+}
+
+func readPassword(c *cli.Context) (string, error) {
 	if c.Bool(passwordFlag.Name) {
 		line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPassword)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {

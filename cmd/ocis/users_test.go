@@ -159,6 +159,22 @@ func TestAccountsNeedAServerAndAPassword(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoTextIsRefusedWithItsNameAndWithoutAServer(t *testing.T) {
+	site := ocistest.NewSite(t)
+	for what, args := range map[string][]string{
+		"the password":   {"create", "alice", "--password-stdin"},
+		"the name":       {"create", "al\xffice", "--password-stdin"},
+		"--display-name": {"create", "alice", "--password-stdin", "--display-name", "\xff"},
+		"the name ":      {"groups", "add", "staff", "al\xffice"},
+		"--group":        {"create", "alice", "--password-stdin", "--group", "staff", "--group", "\xff"},
+	} {
+		_, stderr, code := site.OcisWith("\xff\xfe\n", append([]string{"users"}, args...)...)
+		if code != 2 || !strings.Contains(stderr, strings.TrimSpace(what)+" is not UTF-8") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: %d %s", what, code, stderr)
+		}
+	}
+}
+
 func TestAnUnknownServiceIsAMistakeOfTheCommandLine(t *testing.T) {
 	server := ocistest.Start(t)
 	for _, line := range []string{"status storge", "run storge", "kill storge", "restart storge", "crash storge", "logs storge"} {
