@@ -31,6 +31,9 @@ type Socket struct {
 	Network string
 	// Address is a path (unix) or host:port (tcp).
 	Address string
+	// Origin is the setting that the address is from, as config.Source.Origin says it; ""
+	// for one that nobody can set. Errors name it.
+	Origin string
 	// Protocol is what is spoken there, such as "http", "https", "grpc" or "nats". It is
 	// told to people and to health checks from outside; "" for a protocol of the service's own.
 	Protocol string

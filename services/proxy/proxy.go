@@ -74,7 +74,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:         Name,
 			Summary:      Summary,
 			Needs:        []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
-			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Protocol: settings.scheme()}},
+			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Origin: src.Origin(Name, &settings, "http_addr"), Protocol: settings.scheme()}},
 			Secrets:      []string{token.SigningVariable},
 			StopGrace:    stopGrace,
 			MemoryWeight: 2,

@@ -115,7 +115,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 // firstUser makes the admin of a new store.
 func (s *service) firstUser(ctx context.Context, hasher *password.Hasher) (store.User, error) {
 	if s.settings.AdminPassword == "" {
-		return store.User{}, fmt.Errorf("%s.admin_password is not set: run \"ocis init\", or set IDM_ADMIN_PASSWORD", Name)
+		return store.User{}, fmt.Errorf("%s.admin_password is not set: set IDM_ADMIN_PASSWORD for the first start", Name)
 	}
 	hash, err := hasher.Hash(ctx, s.settings.AdminPassword)
 	if err != nil {

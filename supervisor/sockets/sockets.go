@@ -8,6 +8,7 @@ package sockets
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"sync"
@@ -123,16 +124,31 @@ func bind(socket plugins.Socket) (*os.File, error) {
 	return filer.File()
 }
 
-// explain adds who holds a taken port, and the remedy.
+// explain names the setting that an address is from, what is wrong with it, who holds a
+// taken port, and the remedy.
 func explain(socket plugins.Socket, err error) error {
-	if !errors.Is(err, syscall.EADDRINUSE) || socket.Network != "tcp" {
+	host, port, splitErr := net.SplitHostPort(socket.Address)
+	if socket.Network != "tcp" || splitErr != nil {
 		return err
 	}
-	_, port, splitErr := net.SplitHostPort(socket.Address)
-	if splitErr != nil {
-		return err
+	var unknown *net.DNSError
+	var problem string
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		problem = fmt.Sprintf("port %s is in use by %s: stop it, or choose another address", port, Holder(port))
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		problem = fmt.Sprintf("this machine has no address %s: choose one that it has, such as 127.0.0.1, or 0.0.0.0 for all", host)
+	case errors.Is(err, fs.ErrPermission):
+		problem = fmt.Sprintf("this user may not bind port %s: choose one from 1024 on, or allow the program to", port)
+	case errors.As(err, &unknown):
+		problem = fmt.Sprintf("the host %s is unknown: choose an address of this machine, such as 127.0.0.1", host)
+	default:
+		problem = "it cannot be used"
 	}
-	return fmt.Errorf("port %s is in use by %s: stop it, or choose another address (%w)", port, Holder(port), err)
+	if socket.Origin != "" {
+		problem = socket.Origin + ": " + problem
+	}
+	return fmt.Errorf("%s (%w)", problem, err)
 }
 
 func closeAll(files []*os.File) {

@@ -120,3 +120,20 @@ func TestASocketOfADeadProcessIsReplacedAndALiveOneIsNot(t *testing.T) {
 	}
 	held.Release("web-1")
 }
+
+func TestAnAddressThatCannotBeBoundIsNamedWithItsSettingAndTheRemedy(t *testing.T) {
+	for address, remedy := range map[string]string{
+		"192.0.2.1:0":         "this machine has no address 192.0.2.1", // reserved for documentation (RFC 5737)
+		"nowhere.invalid:0":   "the host nowhere.invalid is unknown",   // never resolves (RFC 2606)
+		"127.0.0.1:notaport!": "",
+	} {
+		held := New("proxy", []plugins.Socket{{Network: "tcp", Address: address, Origin: "proxy.http_addr (from variable X)"}})
+		err := held.Hold("proxy-1")
+		if err == nil {
+			held.Release("proxy-1")
+		}
+		if err == nil || !strings.Contains(err.Error(), "proxy.http_addr (from variable X): "+remedy) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func NewKeys() (Settings, error) {
 // decode returns the 32 bytes of a key. The key itself never shows in the error.
 func decode(text, name, variable string, size int) ([]byte, error) {
 	if text == "" {
-		return nil, fmt.Errorf("%s.%s is not set: run \"ocis init\", or set %s", Section, name, variable)
+		return nil, fmt.Errorf("%s.%s is not set: set %s, or let \"ocis init\" write an ocis.yaml; move one without it away first", Section, name, variable)
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) != size {
