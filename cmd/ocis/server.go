@@ -61,13 +61,12 @@ func server(c *cli.Context) error {
 		return err
 	}
 	greeted := false
-	greetOnce := func() {
+	err = supervise(src, p, func() {
 		greeted = true
-		greet(c.App.Writer, p.url, made)
-	}
-	err = supervise(src, p, greetOnce)
-	if made != nil && !greeted { // the password is shown at the first start, also when that fails
-		greetOnce()
+		greet(c.App.Writer, p.url(), made)
+	})
+	if !greeted { // the password is shown at the first start, also when that fails
+		greet(c.App.Writer, "", made)
 	}
 	return err
 }
@@ -201,11 +200,21 @@ func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Conte
 	}
 }
 
-// greet tells the user where to go, and at the first start with which password.
+// greet tells the user where to go, if there is such a place, and at the first start with
+// which password.
 func greet(out io.Writer, url string, made *firstStart) {
-	fmt.Fprintf(out, "\n  %-9s %s\n  %-9s %s\n", "URL", url, "user", "admin")
+	if url == "" && made == nil {
+		return
+	}
+	line := func(name, value string) { fmt.Fprintf(out, "  %-9s %s\n", name, value) }
+	fmt.Fprintln(out)
+	if url != "" {
+		line("URL", url)
+	}
+	line("user", "admin")
 	if made != nil {
-		fmt.Fprintf(out, "  %-9s %s\n  %-9s %s\n", "password", made.shownPassword(), "settings", made.file)
+		line("password", made.shownPassword())
+		line("settings", made.file)
 	}
 	fmt.Fprintln(out)
 }

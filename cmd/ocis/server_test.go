@@ -65,6 +65,22 @@ func TestAGeneratedPasswordIsShownOnceAndWorks(t *testing.T) {
 	}
 }
 
+func TestTheURLIsWhereSomebodyListensOrNotSaid(t *testing.T) {
+	server := ocistest.Start(t, "PROXY_HTTP_ADDR=127.0.0.1:0")
+	said := regexp.MustCompile(`URL +https://(\S+)`).FindStringSubmatch(server.Output())
+	if said == nil {
+		t.Fatalf("it does not say where to go:\n%s", server.Output())
+	}
+	conn, err := net.Dial("tcp", said[1])
+	if err != nil {
+		t.Fatalf("nobody listens at %s: %v", said[1], err)
+	}
+	conn.Close()
+	if without := ocistest.Start(t, "OCIS_EXCLUDE_RUN_SERVICES=proxy"); strings.Contains(without.Output(), "URL") {
+		t.Errorf("a URL is shown although no proxy runs:\n%s", without.Output())
+	}
+}
+
 func TestTheSecondServerIsToldWhoIsThere(t *testing.T) {
 	server := ocistest.Start(t)
 	_, stderr, code := server.Ocis("server")

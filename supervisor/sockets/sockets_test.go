@@ -137,3 +137,23 @@ func TestAnAddressThatCannotBeBoundIsNamedWithItsSettingAndTheRemedy(t *testing.
 		}
 	}
 }
+
+func TestThePortThatTheKernelChoseIsToldWhileItIsBound(t *testing.T) {
+	held := New("proxy", []plugins.Socket{{Network: "tcp", Address: "localhost:0", Protocol: "https"}})
+	if err := held.Hold("proxy-1"); err != nil {
+		t.Fatal(err)
+	}
+	told := held.Sockets()[0]
+	conn, err := net.Dial("tcp", told.Address)
+	if err != nil {
+		t.Fatalf("nobody listens at %s: %v", told.Address, err)
+	}
+	conn.Close()
+	if host, _, _ := net.SplitHostPort(told.Address); host != "localhost" || told.Protocol != "https" {
+		t.Errorf("told: %+v", told)
+	}
+	held.Release("proxy-1")
+	if told := held.Sockets()[0]; told.Address != "localhost:0" {
+		t.Errorf("after the release: %+v", told)
+	}
+}
