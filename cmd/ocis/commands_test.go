@@ -31,11 +31,14 @@ func TestEveryServiceIsHealthyFromOutside(t *testing.T) {
 			t.Errorf("over the network %q gets %d %s", login, status, body)
 		}
 	}
-	if _, stderr, code := server.Ocis("kill", "web"); code != 0 {
-		t.Fatal(stderr)
-	}
-	if _, stderr, code := server.Ocis("web", "health"); code != 1 || strings.Count(stderr, "\n") != 1 {
-		t.Errorf("a service that does not run: %d %s", code, stderr)
+	for _, name := range []string{"web", "storage", "nats"} { // each asks in another way
+		if _, stderr, code := server.Ocis("kill", name); code != 0 {
+			t.Fatal(stderr)
+		}
+		_, stderr, code := server.Ocis(name, "health")
+		if code != 1 || !strings.Contains(stderr, "the "+name+" service does not answer") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("a service that does not run: %d %s", code, stderr)
+		}
 	}
 }
 

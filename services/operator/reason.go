@@ -25,5 +25,9 @@ func Reason(service string, err error) error {
 			return fmt.Errorf("the %s service refuses this command's token (%s): it runs with other keys than ocis.yaml now has: restart `ocis server`", service, answer.Detail)
 		}
 	}
-	return fmt.Errorf("the %s service does not answer: is `ocis server` running?", service)
+	return noAnswer(service)
+}
+
+func noAnswer(service string) error {
+	return fmt.Errorf("the %s service does not answer: is `ocis server` running? `ocis list` shows what runs", service)
 }

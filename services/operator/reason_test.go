@@ -20,10 +20,10 @@ func TestAnErrorOfACallSaysWhoRefusedAndWhatToDo(t *testing.T) {
 			"the users service refuses this command's token (no valid internal token): it runs with other keys than ocis.yaml now has: restart `ocis server`",
 		},
 		"nobody is there": {
-			microerrors.InternalServerError("go.micro.client", "connection refused"), "the users service does not answer: is `ocis server` running?",
+			microerrors.InternalServerError("go.micro.client", "connection refused"), "the users service does not answer: is `ocis server` running? `ocis list` shows what runs",
 		},
 		"an error of another kind": {
-			errors.New("EOF"), "the users service does not answer: is `ocis server` running?",
+			errors.New("EOF"), "the users service does not answer: is `ocis server` running? `ocis list` shows what runs",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
