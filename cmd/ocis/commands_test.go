@@ -51,6 +51,9 @@ func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
 	}
 	for _, command := range newApp().Commands {
 		lines = append(lines, command.Name+" --help")
+		for _, sub := range command.Subcommands {
+			lines = append(lines, command.Name+" "+sub.Name+" --help")
+		}
 	}
 	for _, line := range lines {
 		stdout, stderr, code := server.Ocis(strings.Fields(line)...)
@@ -61,6 +64,9 @@ func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
 			if isData := strings.HasPrefix(strings.TrimSpace(shown), "{"); !isData && utf8.RuneCountInString(shown) > 80 {
 				t.Errorf("ocis %s: %d columns: %s", line, utf8.RuneCountInString(shown), shown)
 			}
+		}
+		if strings.HasPrefix(line, "users ") && strings.Contains(stdout, "\n      ") {
+			t.Errorf("ocis %s: the help of a flag does not fit its line:\n%s", line, stdout)
 		}
 		if strings.Contains(stdout+stderr, "\x1b") {
 			t.Errorf("ocis %s paints in a pipe", line)

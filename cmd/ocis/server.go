@@ -47,7 +47,7 @@ func server(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	surviveLostOutput()
+	surviveLostOutput(c)
 	made, err := initWhenMissing()
 	if err != nil {
 		return err
@@ -163,8 +163,10 @@ func runtimeMetadata(names []string, services []plugins.Declaration) map[string]
 
 // surviveLostOutput keeps the runtime, and with it the order of the shutdown, when nobody
 // reads its output any more: Ctrl-C at `ocis server | tee log` ends tee first. A write is
-// an error then; without this it would end the process (os/signal, SIGPIPE).
-func surviveLostOutput() {
+// an error then, and none that counts; without this it would end the process (os/signal,
+// SIGPIPE).
+func surviveLostOutput(c *cli.Context) {
+	c.App.Writer = os.Stdout
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 

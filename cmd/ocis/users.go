@@ -24,7 +24,7 @@ import (
 // accountTimeout bounds a call to the users service. Hashing a password takes a moment.
 const accountTimeout = 15 * time.Second
 
-var passwordFlag = &cli.BoolFlag{Name: "password-stdin", Usage: "read the password from standard input instead of asking for it"}
+var passwordFlag = &cli.BoolFlag{Name: "password-stdin", Usage: "read the password from standard input", DisableDefaultText: true}
 
 // accountCommands are what `ocis users` does besides being a service.
 func accountCommands() []*cli.Command {
@@ -46,7 +46,7 @@ func accountCommands() []*cli.Command {
 		{
 			Name: "delete", Usage: "delete an account; asks first", ArgsUsage: "NAME",
 			Description: "Its files stay on disk, but nobody can reach them any more, not even a new account of\nthe same name.",
-			Flags:       []cli.Flag{&cli.BoolFlag{Name: yesFlag, Usage: "do not ask"}},
+			Flags:       []cli.Flag{&cli.BoolFlag{Name: yesFlag, Usage: "do not ask", DisableDefaultText: true}},
 			Action:      deleteAccount,
 		},
 		groupCommand(),

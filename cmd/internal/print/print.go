@@ -99,6 +99,9 @@ func paint(cell Cell, colored bool) string {
 // Colored tells whether out takes colours.
 func Colored(out io.Writer) bool {
 	file, ok := out.(*os.File)
+	if output, wrapped := out.(*Output); wrapped {
+		file, ok = output.file, true
+	}
 	return ok && logging.IsTerminal(file) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
