@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
+
+	"github.com/owncloud/ocis-runtime/plugins/stray"
 )
 
 // Serve is all that a service's main needs. It runs s under the supervisor that
@@ -32,6 +34,7 @@ func serveSupervised(s Service) {
 		os.Exit(ExitCrashed)
 	}
 	child := newChild(s, launch, true, inherited)
+	stray.CaptureLog(child.log)
 	h := newHost(s, child, restoreStdio(os.Stdout, os.Stderr), exitOnce())
 	stop := notifyTerminate(func() { h.drain(child.StopGrace()) })
 	defer stop()
@@ -109,6 +112,7 @@ func serveForeground(s Service) int {
 	})
 	defer stop()
 	child := newChild(s, Launch{Instance: s.Name + "-1"}, false, map[string]net.Listener{})
+	stray.CaptureLog(child.log)
 	err := s.Run(ctx, child)
 	if err != nil {
 		child.log.WithError(err).Error("service ended")

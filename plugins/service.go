@@ -31,6 +31,9 @@ type Socket struct {
 	Network string
 	// Address is a path (unix) or host:port (tcp).
 	Address string
+	// Origin is the setting that the address is from, as config.Source.Origin says it; ""
+	// for one that nobody can set. Errors name it.
+	Origin string
 	// Protocol is what is spoken there, such as "http", "https", "grpc" or "nats". It is
 	// told to people and to health checks from outside; "" for a protocol of the service's own.
 	Protocol string
@@ -46,6 +49,9 @@ type Declaration struct {
 	Needs []string
 	// Sockets are bound before the first start and stay bound while children come and go.
 	Sockets []Socket
+	// Secrets names environment variables that are for the services alone that name them:
+	// the supervisor keeps them from the children of all others.
+	Secrets []string
 
 	Restart RestartPolicy // default RestartAlways
 	// Essential: when the service fails for good, the whole runtime shuts down.

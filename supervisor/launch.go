@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 )
@@ -16,7 +17,7 @@ const handshakeTimeout = 20 * time.Second
 // the service's name.
 func (svc *service) specOf(instance string) func(string) (child.Spec, func(), error) {
 	s, name := svc.supervisor, svc.declaration.Name
-	environ := forChildren(s.options.Environ)
+	environ := forChildren(s.options.Environ, svc.declaration, s.options.Declarations)
 	return func(incarnation string) (child.Spec, func(), error) {
 		// A no-op while the sockets are held; after a deliberate stop they are not.
 		if err := svc.sockets.Hold(instance); err != nil {
@@ -61,11 +62,16 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 // child could speak in its name.
 var private = []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
 
-// forChildren returns an environment without what is private.
-func forChildren(environ []string) []string {
+// forChildren returns the environment of a service's children: without what is private,
+// and without what is secret and somebody else's.
+func forChildren(environ []string, service plugins.Declaration, all []plugins.Declaration) []string {
+	withheld := slices.Clone(private)
+	for _, other := range all {
+		withheld = append(withheld, other.Secrets...)
+	}
 	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(private, name)
+		return slices.Contains(withheld, name) && !slices.Contains(service.Secrets, name)
 	})
 }
 

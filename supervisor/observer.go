@@ -189,5 +189,9 @@ func (o *observer) warn(err error, consequence string) {
 }
 
 func (o *observer) log(now instance.Snapshot) *logrus.Entry {
-	return o.supervisor.log.WithFields(logrus.Fields{"service": now.Service, "instance": now.Name, "pid": now.Pid})
+	fields := logrus.Fields{"service": now.Service, "instance": now.Name}
+	if now.Pid != 0 {
+		fields["pid"] = now.Pid
+	}
+	return o.supervisor.log.WithFields(fields)
 }

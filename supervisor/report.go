@@ -107,10 +107,19 @@ func (s *Supervisor) describe(now instance.Snapshot, withPSS bool) client.Instan
 	return described
 }
 
+// Sockets returns a service's sockets as they are now; none: there is no such service. Unlike
+// the other reports it can be had while Serve calls open.
+func (s *Supervisor) Sockets(name string) []client.Socket {
+	if svc := s.services[name]; svc != nil {
+		return describeSockets(svc)
+	}
+	return nil
+}
+
 func describeSockets(svc *service) []client.Socket {
 	held := svc.sockets.Bound()
 	described := make([]client.Socket, 0, len(svc.declaration.Sockets))
-	for _, socket := range svc.sockets.Wanted() {
+	for _, socket := range svc.sockets.Sockets() {
 		described = append(described, client.Socket{Name: socket.Name, Network: socket.Network, Address: socket.Address, Held: held})
 	}
 	return described

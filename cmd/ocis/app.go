@@ -32,8 +32,9 @@ func exitCode(err error) int {
 	var usage *usageError
 	var essential *supervisor.EssentialError
 	var refused *client.Error
+	var unknownTopic cli.ExitCoder // of the help alone
 	switch {
-	case errors.As(err, &usage), errors.As(err, &refused) && refused.Code == http.StatusNotFound: // no such service
+	case errors.As(err, &usage), errors.As(err, &unknownTopic), errors.As(err, &refused) && refused.Code == http.StatusNotFound: // no such service
 		return exitUsage
 	case errors.As(err, &essential):
 		return exitEssential
@@ -48,6 +49,7 @@ func newApp() *cli.App {
 	cli.HelpPrinter = func(out io.Writer, template string, data any) {
 		cli.HelpPrinterCustom(out, template, data, map[string]any{"wrapAt": func() int { return helpWidth }})
 	}
+	cli.SuggestCommand = suggestCommand
 	app := &cli.App{
 		Name:                 "ocis",
 		Usage:                "a file cloud whose services are supervised processes",
@@ -74,6 +76,18 @@ func explainMistakes(commands []*cli.Command) {
 		command.OnUsageError = onUsageError
 		explainMistakes(command.Subcommands)
 	}
+}
+
+// suggestCommand is for the help: only a name that is near is suggested.
+func suggestCommand(commands []*cli.Command, provided string) string {
+	var names []string
+	for _, command := range commands {
+		names = append(names, command.Names()...)
+	}
+	if nearest, ok := config.Nearest(provided, names); ok {
+		return fmt.Sprintf(cli.SuggestDidYouMeanTemplate, nearest)
+	}
+	return ""
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {

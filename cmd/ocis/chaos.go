@@ -63,7 +63,7 @@ func chaosAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	surviveLostOutput() // or a child could stay stopped because nobody reads the lines
+	surviveLostOutput(c) // or a child could stay stopped because nobody reads the lines
 	ctx, cut, stop := twoInterrupts(c.Context)
 	defer stop()
 	ctx, end := context.WithCancel(ctx)

@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
@@ -29,11 +31,14 @@ func TestEveryServiceIsHealthyFromOutside(t *testing.T) {
 			t.Errorf("over the network %q gets %d %s", login, status, body)
 		}
 	}
-	if _, stderr, code := server.Ocis("kill", "web"); code != 0 {
-		t.Fatal(stderr)
-	}
-	if _, stderr, code := server.Ocis("web", "health"); code != 1 || strings.Count(stderr, "\n") != 1 {
-		t.Errorf("a service that does not run: %d %s", code, stderr)
+	for _, name := range []string{"web", "storage", "nats"} { // each asks in another way
+		if _, stderr, code := server.Ocis("kill", name); code != 0 {
+			t.Fatal(stderr)
+		}
+		_, stderr, code := server.Ocis(name, "health")
+		if code != 1 || !strings.Contains(stderr, "the "+name+" service does not answer") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("a service that does not run: %d %s", code, stderr)
+		}
 	}
 }
 
@@ -46,6 +51,9 @@ func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
 	}
 	for _, command := range newApp().Commands {
 		lines = append(lines, command.Name+" --help")
+		for _, sub := range command.Subcommands {
+			lines = append(lines, command.Name+" "+sub.Name+" --help")
+		}
 	}
 	for _, line := range lines {
 		stdout, stderr, code := server.Ocis(strings.Fields(line)...)
@@ -56,6 +64,9 @@ func TestWhatIsPrintedFitsIn80ColumnsAndIsPlainInAPipe(t *testing.T) {
 			if isData := strings.HasPrefix(strings.TrimSpace(shown), "{"); !isData && utf8.RuneCountInString(shown) > 80 {
 				t.Errorf("ocis %s: %d columns: %s", line, utf8.RuneCountInString(shown), shown)
 			}
+		}
+		if strings.HasPrefix(line, "users ") && strings.Contains(stdout, "\n      ") {
+			t.Errorf("ocis %s: the help of a flag does not fit its line:\n%s", line, stdout)
 		}
 		if strings.Contains(stdout+stderr, "\x1b") {
 			t.Errorf("ocis %s paints in a pipe", line)
@@ -162,5 +173,41 @@ func TestDoctorFindsNothingWrongBeforeAStartAndNamesARuntimeThatRuns(t *testing.
 	names := func(found string) bool { return strings.Contains(found, "process "+strconv.Itoa(server.Pid())) }
 	if code != 1 || !slices.ContainsFunc(findings, func(f struct{ Check, Verdict, Found, Remedy string }) bool { return names(f.Found) }) {
 		t.Errorf("while process %d runs: %d %s", server.Pid(), code, stdout)
+	}
+}
+
+func TestTheStatusOfAServiceThatCannotStartFitsTheTerminalAndSaysWhyOnce(t *testing.T) {
+	site := ocistest.NewSite(t, "OCIS_BACKOFF_FIRST=10ms", "OCIS_BACKOFF_CAP=10ms")
+	folder := filepath.Join(site.Base, "storage", "blobs") // there is no database beside it
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := site.Launch()
+	server.AwaitRuntime()
+	var stdout string
+	for start := time.Now(); ; {
+		status, err := server.Runtime().Status(t.Context(), "storage")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(status.Exits) > 5 {
+			stdout, _, _ = server.Ocis("status", "storage")
+			break
+		}
+		if time.Since(start) > ocistest.Patience {
+			t.Fatal("storage does not crash")
+		}
+	}
+	list, _, _ := server.Ocis("list")
+	for line := range strings.SplitSeq(stdout+list, "\n") {
+		if columns := utf8.RuneCountInString(line); columns > 80 && strings.Contains(line, " ") && !strings.Contains(line, site.Base) {
+			t.Errorf("%d columns: %s", columns, line)
+		}
+	}
+	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "put a backup of it in its place") || strings.Contains(stdout, `{"`) || strings.Contains(stdout, `\u0`) {
+		t.Errorf("it does not say in words why:\n%s", stdout)
+	}
+	if said := strings.Count(stdout, "service ended: "); said > 4 { // the state, the last exit, the last words, the log
+		t.Errorf("it says so %d times:\n%s", said, stdout)
 	}
 }

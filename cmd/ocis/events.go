@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os/signal"
 	"syscall"
@@ -14,10 +15,11 @@ import (
 func eventsCommand() *cli.Command {
 	follow := &cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what comes, until Ctrl-C"}
 	since := &cli.Uint64Flag{Name: "since", Usage: "only events after this sequence number"}
+	lines := &cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "only the newest", DefaultText: "all"}
 	return &cli.Command{
 		Name:  "events",
 		Usage: "show what happened to the services",
-		Flags: []cli.Flag{follow, since, jsonFlag},
+		Flags: []cli.Flag{follow, since, lines, jsonFlag},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -28,7 +30,13 @@ func eventsCommand() *cli.Command {
 			}
 			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			return runtime.Events(ctx, c.Uint64(since.Name), c.Bool(follow.Name), func(event client.Event) error {
+			first := c.Uint64(since.Name)
+			if newest := c.Int(lines.Name); newest > 0 {
+				if first, err = before(ctx, runtime, first, newest); err != nil {
+					return err
+				}
+			}
+			return runtime.Events(ctx, first, c.Bool(follow.Name), func(event client.Event) error {
 				if c.Bool(jsonFlag.Name) {
 					return print.Line(c.App.Writer, event)
 				}
@@ -36,6 +44,17 @@ func eventsCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+// before returns the sequence number after which the newest events come, that many of
+// them, or since when these are fewer.
+func before(ctx context.Context, runtime *client.Client, since uint64, newest int) (uint64, error) {
+	numbers := []uint64{since}
+	err := runtime.Events(ctx, since, false, func(event client.Event) error {
+		numbers = append(numbers, event.Sequence)
+		return nil
+	})
+	return numbers[max(0, len(numbers)-1-newest)], err
 }
 
 func printEvent(c *cli.Context, event client.Event) error {

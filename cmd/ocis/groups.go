@@ -108,6 +108,11 @@ func changeMembers(c *cli.Context, now string, change func(context.Context, user
 	if c.Args().Len() < 2 {
 		return &usageError{fmt.Sprintf("a group and who are needed, like `%s staff alice`", c.Command.HelpName)}
 	}
+	for _, name := range c.Args().Slice() {
+		if err := readable("the name", name); err != nil {
+			return err
+		}
+	}
 	group := c.Args().First()
 	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
 		for _, name := range c.Args().Tail() {

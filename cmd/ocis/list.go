@@ -47,7 +47,7 @@ func printInstances(c *cli.Context, instances []client.Instance) {
 			print.Text(rowName(i, instances)), statusCell(i), print.Text(orDash(i.Pid != 0, fmt.Sprint(i.Pid))),
 			print.Text(orDash(i.Pid != 0, print.Duration(seconds(i.UptimeSeconds)))), print.Text(fmt.Sprint(i.Restarts)),
 			print.Text(orDash(i.Pid != 0, fmt.Sprintf("%.1fs", i.CPUSeconds))), print.Text(orDash(i.Pid != 0, print.Bytes(i.RSSBytes))),
-			print.Text(yesNo(i.Isolated)), print.Text(shorten(i.Node, maxNode)),
+			print.Text(yesNo(i.Isolated)), print.Text(print.Shorten(i.Node, maxNode)),
 		})
 	}
 	print.Table(c.App.Writer, []string{"SERVICE", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "ISOLATED", "NODE"}, rows)
@@ -56,7 +56,7 @@ func printInstances(c *cli.Context, instances []client.Instance) {
 	}
 	for _, i := range instances {
 		if i.Message != "" && i.Status != client.StatusReady && i.Status != client.StatusStopped {
-			fmt.Fprintf(c.App.Writer, "%s: %s\n", rowName(i, instances), i.Message+nextTry(i))
+			print.Wrap(c.App.Writer, rowName(i, instances)+": "+i.Message+nextTry(i), 2)
 		}
 	}
 }
@@ -133,11 +133,4 @@ func yesNo(is bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-func shorten(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return text
 }

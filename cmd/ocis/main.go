@@ -7,11 +7,18 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/owncloud/ocis-runtime/cmd/internal/print"
 )
 
 func main() {
-	app := newApp()
-	if err := app.Run(flagsFirst(app, os.Args)); err != nil {
+	app, output := newApp(), print.NewOutput(os.Stdout)
+	app.Writer = output
+	err := app.Run(flagsFirst(app, os.Args))
+	if err == nil {
+		err = output.Err()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "ocis:", strings.Join(strings.Fields(err.Error()), " "))
 		os.Exit(exitCode(err))
 	}

@@ -20,7 +20,7 @@ type plan struct {
 	log        *logrus.Logger
 	node       string // the name of this machine
 	services   []plugins.Declaration
-	url        string // where clients go
+	way        proxy.Settings // of clients
 	announcer  *registry.Announcer
 	recorder   *metrics.Recorder
 	supervisor *supervisor.Supervisor
@@ -38,11 +38,9 @@ func planStart(src *config.Source) (*plan, error) {
 	if p.log, err = logging.New(src, os.Stderr); err != nil {
 		return nil, err
 	}
-	way, err := proxy.ReadSettings(src)
-	if err != nil {
+	if p.way, err = proxy.ReadSettings(src); err != nil {
 		return nil, err
 	}
-	p.url = way.URL()
 	if p.node, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("find the machine's name: %w", err)
 	}
@@ -61,6 +59,17 @@ func planStart(src *config.Source) (*plan, error) {
 	p.metricsAddr = options.Settings.MetricsAddr
 	p.supervisor, err = supervisor.New(options)
 	return p, src.Explain(supervisor.Section, &options.Settings, err)
+}
+
+// url returns where people's clients really connect: "" when nobody listens for them.
+func (p *plan) url() string {
+	sockets := p.supervisor.Sockets(proxy.Name)
+	if len(sockets) == 0 || !sockets[0].Held {
+		return ""
+	}
+	bound := p.way
+	bound.HTTPAddr = sockets[0].Address // with the port that was chosen for port 0
+	return bound.URL()
 }
 
 // declarations builds every service, as a start would.

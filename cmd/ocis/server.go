@@ -19,11 +19,13 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/bus"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/plugins/stray"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/broadcast"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/control"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
+	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
 // runtimeName is the runtime's own name in the registry.
@@ -45,7 +47,7 @@ func server(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	surviveLostOutput()
+	surviveLostOutput(c)
 	made, err := initWhenMissing()
 	if err != nil {
 		return err
@@ -59,13 +61,12 @@ func server(c *cli.Context) error {
 		return err
 	}
 	greeted := false
-	greetOnce := func() {
+	err = supervise(src, p, func() {
 		greeted = true
-		greet(c.App.Writer, p.url, made)
-	}
-	err = supervise(src, p, greetOnce)
-	if made != nil && !greeted { // the password is shown at the first start, also when that fails
-		greetOnce()
+		greet(c.App.Writer, p.url(), made)
+	})
+	if !greeted { // the password is shown at the first start, also when that fails
+		greet(c.App.Writer, "", made)
 	}
 	return err
 }
@@ -74,6 +75,11 @@ func server(c *cli.Context) error {
 // greet when nothing stands in the way of the start any more.
 func supervise(src *config.Source, p *plan, greet func()) error {
 	log, sup := p.log, p.supervisor
+	release, err := captureStray(log)
+	if err != nil {
+		return err
+	}
+	defer release()
 	collector := newCollector(sup, p.recorder, log)
 	ctx, stopSignals := stopOnSignal(sup, log)
 	defer stopSignals()
@@ -98,6 +104,13 @@ func supervise(src *config.Source, p *plan, greet func()) error {
 			closeMetrics()
 		}, nil
 	})
+}
+
+// captureStray brings what libraries print into the runtime's log.
+func captureStray(log *logrus.Logger) (release func(), err error) {
+	entry := log.WithField("component", "runtime")
+	stray.CaptureLog(entry)
+	return stray.CaptureStderr(entry)
 }
 
 // openDoors makes the runtime reachable, once it is known to be the only one: the control
@@ -150,26 +163,34 @@ func runtimeMetadata(names []string, services []plugins.Declaration) map[string]
 
 // surviveLostOutput keeps the runtime, and with it the order of the shutdown, when nobody
 // reads its output any more: Ctrl-C at `ocis server | tee log` ends tee first. A write is
-// an error then; without this it would end the process (os/signal, SIGPIPE).
-func surviveLostOutput() {
+// an error then, and none that counts; without this it would end the process (os/signal,
+// SIGPIPE).
+func surviveLostOutput(c *cli.Context) {
+	c.App.Writer = os.Stdout
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
-// stopOnSignal returns a context that the first SIGINT, SIGTERM or SIGHUP ends; the
-// second aborts.
+// heeded are the signals that stop the runtime. One that whoever started it has ignored
+// stays so: `nohup ocis server &` outlives its terminal.
+func heeded() []os.Signal {
+	return slices.DeleteFunc([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
+}
+
+// stopOnSignal returns a context that the first heeded signal ends; the second aborts.
 func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, heeded()...)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		for range signals {
+		for received := range signals {
 			if ctx.Err() != nil {
 				log.Warn("asked twice: killing what still runs")
 				sup.Abort()
 				continue
 			}
-			log.Info("stopping; once more to kill at once")
+			name := process.SignalName(received.(syscall.Signal))
+			log.WithField("signal", name).Infof("stopping on %s; once more to kill at once", name)
 			cancel()
 		}
 	})
@@ -181,11 +202,21 @@ func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Conte
 	}
 }
 
-// greet tells the user where to go, and at the first start with which password.
+// greet tells the user where to go, if there is such a place, and at the first start with
+// which password.
 func greet(out io.Writer, url string, made *firstStart) {
-	fmt.Fprintf(out, "\n  %-9s %s\n  %-9s %s\n", "URL", url, "user", "admin")
+	if url == "" && made == nil {
+		return
+	}
+	line := func(name, value string) { fmt.Fprintf(out, "  %-9s %s\n", name, value) }
+	fmt.Fprintln(out)
+	if url != "" {
+		line("URL", url)
+	}
+	line("user", "admin")
 	if made != nil {
-		fmt.Fprintf(out, "  %-9s %s\n  %-9s %s\n", "password", made.shownPassword(), "settings", made.file)
+		line("password", made.shownPassword())
+		line("settings", made.file)
 	}
 	fmt.Fprintln(out)
 }

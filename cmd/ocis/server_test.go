@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -64,6 +65,22 @@ func TestAGeneratedPasswordIsShownOnceAndWorks(t *testing.T) {
 	}
 }
 
+func TestTheURLIsWhereSomebodyListensOrNotSaid(t *testing.T) {
+	server := ocistest.Start(t, "PROXY_HTTP_ADDR=127.0.0.1:0")
+	said := regexp.MustCompile(`URL +https://(\S+)`).FindStringSubmatch(server.Output())
+	if said == nil {
+		t.Fatalf("it does not say where to go:\n%s", server.Output())
+	}
+	conn, err := net.Dial("tcp", said[1])
+	if err != nil {
+		t.Fatalf("nobody listens at %s: %v", said[1], err)
+	}
+	conn.Close()
+	if without := ocistest.Start(t, "OCIS_EXCLUDE_RUN_SERVICES=proxy"); strings.Contains(without.Output(), "URL") {
+		t.Errorf("a URL is shown although no proxy runs:\n%s", without.Output())
+	}
+}
+
 func TestTheSecondServerIsToldWhoIsThere(t *testing.T) {
 	server := ocistest.Start(t)
 	_, stderr, code := server.Ocis("server")
@@ -110,15 +127,16 @@ func TestAPortInUseIsNamedWithItsHolder(t *testing.T) {
 
 func TestWrongSettingsAreOneLine(t *testing.T) {
 	for setting, want := range map[string]string{
-		"PROXY_HTTP_ADDR=nowhere":  "PROXY_HTTP_ADDR",
-		"PROXY_TLS=perhaps":        "true or false",
-		"OCIS_HEALTH_TIMEOUT=3":    "duration",
-		"OCIS_ORPHAN_GRACE=4s":     "OCIS_ORPHAN_GRACE",
-		"OCIS_RUN_SERVICES=storge": `runtime.services = "storge" (from variable OCIS_RUN_SERVICES): unknown service "storge": did you mean "storage"?`,
-		"OCIS_REPLICAS=web=many":   "from variable OCIS_REPLICAS",
-		"OCIS_LOG_LEVEL=loud":      "error, warn, info, debug, trace",
-		"STORAGE_QUOTA=a lot":      "STORAGE_QUOTA",
-		"NATS_MAX_STORE=1":         "max_store",
+		"PROXY_HTTP_ADDR=nowhere":        "PROXY_HTTP_ADDR",
+		"PROXY_HTTP_ADDR=192.0.2.1:9200": "proxy.http_addr (from variable PROXY_HTTP_ADDR): this machine has no address 192.0.2.1",
+		"PROXY_TLS=perhaps":              "true or false",
+		"OCIS_HEALTH_TIMEOUT=3":          "duration",
+		"OCIS_ORPHAN_GRACE=4s":           "OCIS_ORPHAN_GRACE",
+		"OCIS_RUN_SERVICES=storge":       `runtime.services = "storge" (from variable OCIS_RUN_SERVICES): unknown service "storge": did you mean "storage"?`,
+		"OCIS_REPLICAS=web=many":         "from variable OCIS_REPLICAS",
+		"OCIS_LOG_LEVEL=loud":            "error, warn, info, debug, trace",
+		"STORAGE_QUOTA=a lot":            "STORAGE_QUOTA",
+		"NATS_MAX_STORE=1":               "max_store",
 	} {
 		t.Run(setting, func(t *testing.T) {
 			site := ocistest.NewSite(t, setting)
@@ -147,6 +165,25 @@ func TestAnUnknownServiceInTheFileIsFound(t *testing.T) {
 	where := fmt.Sprintf("%s:%d", path, strings.Count(string(content), "\n"))
 	if _, stderr, code := site.Ocis("server"); code != 1 || !strings.Contains(stderr, where) || !strings.Contains(stderr, `did you mean "webdav"?`) {
 		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+func TestAnEmptySettingsFileIsSaidWithAWayOutThatWorks(t *testing.T) {
+	site := ocistest.NewSite(t)
+	folder := filepath.Join(site.Base, "config")
+	file := filepath.Join(folder, "ocis.yaml")
+	if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := site.Ocis("server")
+	if code != 1 || !strings.Contains(stderr, "move one without it away") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("%d %s", code, stderr)
+	}
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := site.Ocis("init"); code != 0 {
+		t.Errorf("after that: %d %s", code, stderr)
 	}
 }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 )
 
 func statusCommand() *cli.Command {
@@ -42,7 +45,7 @@ func statusCommand() *cli.Command {
 func printStatus(c *cli.Context, s client.Service) {
 	out := c.App.Writer
 	fmt.Fprintf(out, "%s %s - %s\n\n", s.Name, s.Version, s.Summary)
-	field := func(name, value string) { fmt.Fprintf(out, "  %-10s %s\n", name, value) }
+	field := func(name, value string) { print.Wrap(out, fmt.Sprintf("  %-10s %s", name, value), 13) }
 	for _, i := range s.Instances {
 		cell := statusCell(i)
 		state := print.Paint(out, cell.Text, cell.Color)
@@ -71,10 +74,35 @@ func printStatus(c *cli.Context, s client.Service) {
 	field("log", s.LogPath)
 	printExits(c, s.Exits)
 	if len(s.LogTail) > 0 {
-		fmt.Fprintf(out, "\nRecent log lines\n")
+		var tail []string
 		for _, line := range s.LogTail {
-			fmt.Fprintf(out, "  %s\n", line.Line)
+			tail = append(tail, line.Line)
 		}
+		fmt.Fprintf(out, "\nRecent log lines (`ocis logs %s` shows all of them)\n", s.Name)
+		printLog(out, tail)
+	}
+}
+
+// printLog shows what log lines say, a row of the terminal for each. What is said several
+// times in a row, as in a crash loop, is shown once.
+func printLog(out io.Writer, lines []string) {
+	for n := 0; n < len(lines); {
+		said, times := logfile.Read(lines[n]), 0
+		for ; n < len(lines); n++ {
+			if next := logfile.Read(lines[n]); next.Text != said.Text || next.More != said.More {
+				break
+			}
+			times++
+		}
+		row := strings.TrimSpace(said.Text + " " + said.More)
+		if !said.At.IsZero() {
+			row = fmt.Sprintf("%s %-5s %s", said.At.Local().Format(time.TimeOnly), said.Level, row)
+		}
+		more := ""
+		if times > 1 {
+			more = fmt.Sprintf(" (%d times)", times)
+		}
+		fmt.Fprintf(out, "  %s%s\n", print.Shorten(row, print.Width-2-len(more)), more)
 	}
 }
 
@@ -119,13 +147,15 @@ func printExits(c *cli.Context, exits []client.Exit) {
 			fmt.Fprintf(out, "  and %d more (--json shows them)\n", len(exits)-n)
 			break
 		}
-		fmt.Fprintf(out, "  %s  pid %d after %s: %s; %s\n", exit.At.Local().Format("Jan _2 15:04:05"), exit.Pid,
-			print.Duration(seconds(exit.UptimeSeconds)), exit.Message, exit.Decision)
+		message := exit.Message
+		if n > 0 && message == exits[n-1].Message {
+			message = "the same"
+		}
+		print.Wrap(out, fmt.Sprintf("  %s  pid %d after %s: %s; %s", exit.At.Local().Format("Jan _2 15:04:05"), exit.Pid,
+			print.Duration(seconds(exit.UptimeSeconds)), message, exit.Decision), 4)
 	}
 	if last := exits[0]; !last.Expected && len(last.LastLines) > 0 {
 		fmt.Fprintf(out, "\nLast words of process %d\n", last.Pid)
-		for _, line := range last.LastLines[max(0, len(last.LastLines)-10):] {
-			fmt.Fprintf(out, "  %s\n", line)
-		}
+		printLog(out, last.LastLines[max(0, len(last.LastLines)-10):])
 	}
 }

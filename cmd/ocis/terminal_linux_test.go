@@ -47,6 +47,20 @@ func TestAClosedTerminalStopsTheRuntimeInOrder(t *testing.T) {
 	}
 }
 
+// Both signals may be pending at once: the kernel delivers SIGHUP, the lower one, first.
+func TestASignalThatIsIgnoredAtTheStartStaysIgnored(t *testing.T) {
+	server := ocistest.NewSite(t).LaunchWith(func(command *exec.Cmd) {
+		command.Args = []string{"sh", "-c", `trap "" HUP INT; exec "$0" server`, command.Path} // as nohup and a shell's & do
+		command.Path = "/bin/sh"
+	})
+	server.AwaitReady()
+	server.Signal(syscall.SIGHUP)
+	server.Signal(syscall.SIGINT)
+	if code := server.Stop(); code != 0 || strings.Contains(server.Output(), "asked twice") {
+		t.Errorf("the ignored signals counted; it ended with code %d:\n%s", code, server.Output())
+	}
+}
+
 func TestAPasswordIsNeverShown(t *testing.T) {
 	window, terminal := openTerminal(t)
 	command := onTerminal(t, terminal, "users", "create", "alice")
@@ -58,6 +72,17 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 	if strings.Contains(shown, "rose") {
 		t.Errorf("on the screen: %q", shown)
 	}
+	if err := command.Wait(); command.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestADeletionIsConfirmedWithTheName(t *testing.T) {
+	window, terminal := openTerminal(t)
+	command := onTerminal(t, terminal, "users", "delete", "admin")
+	expect(t, window, "Type the name: ")
+	fmt.Fprint(window, "y\r")
+	expect(t, window, "nothing was deleted")
 	if err := command.Wait(); command.ProcessState.ExitCode() != 1 {
 		t.Errorf("it ended with %v", err)
 	}

@@ -9,21 +9,22 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
-	microerrors "go-micro.dev/v4/errors"
 	"golang.org/x/term"
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/services/operator"
+	"github.com/owncloud/ocis-runtime/services/users"
 	usersapi "github.com/owncloud/ocis-runtime/services/users/api"
 )
 
 // accountTimeout bounds a call to the users service. Hashing a password takes a moment.
 const accountTimeout = 15 * time.Second
 
-var passwordFlag = &cli.BoolFlag{Name: "password-stdin", Usage: "read the password from standard input instead of asking for it"}
+var passwordFlag = &cli.BoolFlag{Name: "password-stdin", Usage: "read the password from standard input", DisableDefaultText: true}
 
 // accountCommands are what `ocis users` does besides being a service.
 func accountCommands() []*cli.Command {
@@ -42,7 +43,12 @@ func accountCommands() []*cli.Command {
 		},
 		{Name: "list", Usage: "show all accounts", Flags: []cli.Flag{jsonFlag}, Action: listAccounts},
 		{Name: "passwd", Usage: "change a password; asks for the new one", ArgsUsage: "NAME", Flags: []cli.Flag{passwordFlag}, Action: changePassword},
-		{Name: "delete", Usage: "delete an account; its files stay on disk", ArgsUsage: "NAME", Action: deleteAccount},
+		{
+			Name: "delete", Usage: "delete an account; asks first", ArgsUsage: "NAME",
+			Description: "Its files stay on disk, but nobody can reach them any more, not even a new account of\nthe same name.",
+			Flags:       []cli.Flag{&cli.BoolFlag{Name: yesFlag, Usage: "do not ask", DisableDefaultText: true}},
+			Action:      deleteAccount,
+		},
 		groupCommand(),
 	}
 }
@@ -52,12 +58,22 @@ func createAccount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, flag := range []string{"display-name", "email"} {
+		if err := readable("--"+flag, c.String(flag)); err != nil {
+			return err
+		}
+	}
+	for _, group := range c.StringSlice("group") {
+		if err := readable("--group", group); err != nil {
+			return err
+		}
+	}
 	password, err := newPassword(c)
 	if err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		made, err := users.Create(ctx, &usersapi.CreateRequest{
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		made, err := api.Create(ctx, &usersapi.CreateRequest{
 			Username: name, Password: password, DisplayName: c.String("display-name"), Email: c.String("email"), Groups: c.StringSlice("group"),
 		})
 		if err == nil {
@@ -71,8 +87,8 @@ func listAccounts(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		response, err := users.List(ctx, &usersapi.ListRequest{})
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		response, err := api.List(ctx, &usersapi.ListRequest{})
 		if err != nil {
 			return err
 		}
@@ -119,10 +135,10 @@ func changePassword(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		_, err := users.SetPassword(ctx, &usersapi.SetPasswordRequest{Username: name, Password: password})
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		_, err := api.SetPassword(ctx, &usersapi.SetPasswordRequest{Username: name, Password: password})
 		if err == nil {
-			fmt.Fprintf(c.App.Writer, "changed the password of %s; the old one is refused within a minute\n", name)
+			fmt.Fprintf(c.App.Writer, "changed the password of %s\n", name)
 		}
 		return err
 	})
@@ -133,13 +149,36 @@ func deleteAccount(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return withUsers(c, func(ctx context.Context, users usersapi.UsersService) error {
-		_, err := users.Delete(ctx, &usersapi.DeleteRequest{Username: name})
+	if !c.Bool(yesFlag) {
+		if err := confirmDeletion(name); err != nil {
+			return err
+		}
+	}
+	return withUsers(c, func(ctx context.Context, api usersapi.UsersService) error {
+		_, err := api.Delete(ctx, &usersapi.DeleteRequest{Username: name})
 		if err == nil {
-			fmt.Fprintf(c.App.Writer, "deleted %s\n", name)
+			fmt.Fprintf(c.App.Writer, "deleted %s; its files stay on disk, and nobody can reach them any more\n", name)
 		}
 		return err
 	})
+}
+
+const yesFlag = "yes"
+
+// confirmDeletion asks on the terminal. Its error says that nothing was done.
+func confirmDeletion(name string) error {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return &usageError{"there is no terminal to ask for confirmation: use --" + yesFlag}
+	}
+	fmt.Fprintf(os.Stderr, "Delete %s? Nobody can reach its files any more, not even a new %s. Type the name: ", name, name)
+	answer, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPassword)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("ask for confirmation: %w", err)
+	}
+	if strings.TrimSpace(answer) != name {
+		return errors.New("nothing was deleted")
+	}
+	return nil
 }
 
 // withUsers calls the users service as the operator, and says what its errors mean.
@@ -153,22 +192,23 @@ func withUsers(c *cli.Context, call func(context.Context, usersapi.UsersService)
 	if ctx, err = operator.Authorize(ctx, src); err != nil {
 		return err
 	}
-	err = call(ctx, operator.Users(src))
-	var answer *microerrors.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &answer) && answer.Id == "users":
-		return errors.New(answer.Detail)
-	}
-	return errors.New("the users service does not answer: is `ocis server` running?")
+	return operator.Reason(users.Name, call(ctx, operator.Users(src)))
 }
 
 func oneName(c *cli.Context) (string, error) {
 	if c.Args().Len() != 1 {
 		return "", &usageError{fmt.Sprintf("one name is needed, like `%s alice`", c.Command.HelpName)}
 	}
-	return c.Args().First(), nil
+	return c.Args().First(), readable("the name", c.Args().First())
+}
+
+// readable refuses what is no text: it cannot travel in a message (proto3's strings are
+// UTF-8), and a client could not send it as a password.
+func readable(what, text string) error {
+	if utf8.ValidString(text) {
+		return nil
+	}
+	return &usageError{what + " is not UTF-8: is the terminal or the file in another encoding?"}
 }
 
 // maxPassword bounds what is read; the service has its own limit.
@@ -177,6 +217,14 @@ const maxPassword = 4096
 // newPassword reads a password from standard input, or asks twice on the terminal. It
 // is never an argument: other users of the machine see those.
 func newPassword(c *cli.Context) (string, error) {
+	password, err := readPassword(c)
+	if err != nil {
+		return "", err
+	}
+	return password, readable("the password", password)
+}
+
+func readPassword(c *cli.Context) (string, error) {
 	if c.Bool(passwordFlag.Name) {
 		line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPassword)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {

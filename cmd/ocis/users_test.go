@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
 )
@@ -16,6 +17,17 @@ func logIn(server *ocistest.Server, name, password string) int {
 	credential := "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
 	status, _ := server.Do("PROPFIND", home+"/", "", "Authorization", credential, "Depth", "0")
 	return status
+}
+
+// untilRefused logs in until it is refused, which must be long before the proxy would
+// forget by itself: it was told.
+func untilRefused(t *testing.T, server *ocistest.Server, name, password string) {
+	t.Helper()
+	for start := time.Now(); logIn(server, name, password) != http.StatusUnauthorized; {
+		if time.Since(start) > 20*time.Second {
+			t.Fatalf("the old password of %s is still accepted", name)
+		}
+	}
 }
 
 func TestAccountsAreMadeListedChangedAndDeleted(t *testing.T) {
@@ -46,6 +58,7 @@ func TestAccountsAreMadeListedChangedAndDeleted(t *testing.T) {
 	refused("alice", "x", "users", "create", "alice", "--password-stdin")
 	refused("password", "\n", "users", "create", "bob", "--password-stdin")
 	must(second, "users", "passwd", "alice", "--password-stdin")
+	untilRefused(t, server, "alice", first)
 	if status := logIn(server, "alice", second); status != http.StatusMultiStatus {
 		t.Errorf("the login with a new password gets %d", status)
 	}
@@ -62,8 +75,14 @@ func TestAccountsAreMadeListedChangedAndDeleted(t *testing.T) {
 			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
-	must("", "users", "delete", "alice")
-	refused("alice", "", "users", "delete", "alice")
+	if _, stderr, code := server.Ocis("users", "delete", "alice"); code != 2 || !strings.Contains(stderr, "--yes") {
+		t.Errorf("deletion without a question: %d %s", code, stderr)
+	}
+	if said := must("", "users", "delete", "alice", "--yes"); !strings.Contains(said, "files") {
+		t.Errorf("it does not say what becomes of the files: %s", said)
+	}
+	untilRefused(t, server, "alice", second)
+	refused("alice", "", "users", "delete", "alice", "--yes")
 	refused("nobody", first, "users", "passwd", "nobody", "--password-stdin")
 	if list := must("", "users", "list"); strings.Contains(list, "alice") {
 		t.Errorf("a deleted user is listed:\n%s", list)
@@ -137,6 +156,22 @@ func TestAccountsNeedAServerAndAPassword(t *testing.T) {
 	_, stderr, code = site.Ocis("users", "create", "alice")
 	if code != 2 || !strings.Contains(stderr, "--password-stdin") {
 		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+func TestWhatIsNoTextIsRefusedWithItsNameAndWithoutAServer(t *testing.T) {
+	site := ocistest.NewSite(t)
+	for what, args := range map[string][]string{
+		"the password":   {"create", "alice", "--password-stdin"},
+		"the name":       {"create", "al\xffice", "--password-stdin"},
+		"--display-name": {"create", "alice", "--password-stdin", "--display-name", "\xff"},
+		"the name ":      {"groups", "add", "staff", "al\xffice"},
+		"--group":        {"create", "alice", "--password-stdin", "--group", "staff", "--group", "\xff"},
+	} {
+		_, stderr, code := site.OcisWith("\xff\xfe\n", append([]string{"users"}, args...)...)
+		if code != 2 || !strings.Contains(stderr, strings.TrimSpace(what)+" is not UTF-8") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: %d %s", what, code, stderr)
+		}
 	}
 }
 

@@ -4,6 +4,9 @@
 // with the credentials of the configuration, for ever. It leaves to others what is
 // said over it.
 //
+// Problems that no call returns, such as a write to a server that is just being replaced,
+// are printed with package log.
+//
 // It does not guarantee that the server is there: Connect returns at once, and what is
 // published meanwhile waits in a bounded buffer. Since the socket is held by the
 // supervisor, a restart of NATS looks like a slow server, not like a refused one.
@@ -12,6 +15,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"sync/atomic"
 	"time"
@@ -62,6 +66,14 @@ func (d *dialer) Dial(string, string) (net.Conn, error) {
 	return net.DialTimeout("unix", d.socket, dialTimeout)
 }
 
+// printProblem is instead of nats.go's own handler, which writes to descriptor 2.
+func printProblem(_ *nats.Conn, subscription *nats.Subscription, problem error) {
+	if subscription != nil {
+		problem = fmt.Errorf("%s: %w", subscription.Subject, problem)
+	}
+	log.Printf("nats: %v", problem)
+}
+
 // Connect returns a connection that reconnects until it is closed. name shows in
 // the server's list of connections. options are added to those of this package.
 // The caller closes the connection.
@@ -82,6 +94,7 @@ func Connect(src *config.Source, name string, options ...nats.Option) (*nats.Con
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(pingsOutstanding),
 		nats.IgnoreDiscoveredServers(),
+		nats.ErrorHandler(printProblem),
 	}, options...)
 	conn, err := nats.Connect(unusedAddress, options...)
 	if err != nil {

@@ -1,10 +1,14 @@
 package bus
 
 import (
+	"bytes"
+	"errors"
 	"io"
+	"log"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,5 +175,24 @@ func TestAConnectionSurvivesItsServer(t *testing.T) {
 	case <-heard:
 	case <-time.After(patience):
 		t.Fatal("the subscription is lost")
+	}
+}
+
+func TestProblemsThatNoCallReturnsArePrintedWithPackageLog(t *testing.T) {
+	var printed bytes.Buffer
+	output := log.Writer()
+	defer log.SetOutput(output)
+	log.SetOutput(&printed)
+	conn, err := Connect(source(t), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Opts.AsyncErrorCB(conn, nil, errors.New("broken pipe"))
+	conn.Opts.AsyncErrorCB(conn, &nats.Subscription{Subject: "a.b"}, nats.ErrSlowConsumer)
+	for _, want := range []string{"nats: broken pipe\n", "nats: a.b: nats: slow consumer"} {
+		if !strings.Contains(printed.String(), want) {
+			t.Errorf("%q is not in %q", want, printed.String())
+		}
 	}
 }

@@ -122,6 +122,10 @@ func TestAWrongValueIsOneLineThatSaysWhatWhereAndWhatIsAllowed(t *testing.T) {
 			yaml: "proxy:\n\t- {",
 			want: []string{"/etc/ocis/ocis.yaml", "not valid YAML"},
 		},
+		"a second document": {
+			yaml: "proxy:\n  tls: true\n---\nproxy:\n  tls: false\n",
+			want: []string{"/etc/ocis/ocis.yaml:3", "second document"},
+		},
 		"a quota that is no size": {
 			yaml: "proxy:\n  quota: 10 apples\n",
 			want: []string{"proxy.quota", "10GB"},
@@ -192,6 +196,38 @@ func TestAMissingFileMayBeTakenToHaveContent(t *testing.T) {
 	}
 	if src.Paths.Exists() {
 		t.Error("the file was made")
+	}
+}
+
+func TestAFileWithoutSettingsIsAnEmptyOne(t *testing.T) {
+	for _, text := range []string{"", "\n", "# nothing yet\n", "---\n", "null\n"} {
+		src, err := source(text, nil)
+		if err == nil {
+			err = src.Fill("proxy", &settings{})
+		}
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := source("---\nproxy:\n  tls: true\n", nil); err != nil {
+		t.Errorf("with the mark of its beginning: %v", err)
+	}
+}
+
+func TestTheOriginOfAValueCanBeToldLater(t *testing.T) {
+	const yaml = "proxy:\n  addr: 127.0.0.1:1\n"
+	for want, src := range map[string]func() (*Source, error){
+		"proxy.addr (from the default)":           func() (*Source, error) { return source("", nil) },
+		"proxy.addr (from /etc/ocis/ocis.yaml:2)": func() (*Source, error) { return source(yaml, nil) },
+		"proxy.addr (from variable TEST_ADDR)":    func() (*Source, error) { return source(yaml, map[string]string{"TEST_ADDR": "127.0.0.1:2"}) },
+	} {
+		s, err := src()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Origin("proxy", &settings{}, "addr"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

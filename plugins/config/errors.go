@@ -63,20 +63,37 @@ func (s *Source) explain(name string, fields []field, nodes map[string]*yaml.Nod
 		if f.key != invalid.Key {
 			continue
 		}
-		origin := "the default"
-		if node := nodes[f.key]; node != nil {
-			origin = fmt.Sprintf("%s:%d", s.Paths.File(), node.Line)
-		}
-		if f.env != "" && s.getenv(f.env) != "" {
-			origin = "variable " + f.env
-		}
 		text := fmt.Sprint(f.value.Interface())
 		if list, ok := f.value.Interface().([]string); ok {
 			text = strings.Join(list, ",")
 		}
-		return s.wrong(name, f, text, origin, errors.New(invalid.Problem))
+		return s.wrong(name, f, text, s.origin(f, nodes[f.key]), errors.New(invalid.Problem))
 	}
 	return fmt.Errorf("%s.%w", name, problem)
+}
+
+// origin says where a field's value comes from; node is what ocis.yaml has for it.
+func (s *Source) origin(f field, node *yaml.Node) string {
+	switch {
+	case f.env != "" && s.getenv(f.env) != "":
+		return "variable " + f.env
+	case node != nil:
+		return fmt.Sprintf("%s:%d", s.Paths.File(), node.Line)
+	}
+	return "the default"
+}
+
+// Origin says which setting a value is of and where it comes from, such as "proxy.http_addr
+// (from variable PROXY_HTTP_ADDR)", for errors that come after reading. filled is what
+// Fill has filled.
+func (s *Source) Origin(name string, filled any, key string) string {
+	fields := fieldsOf(reflect.ValueOf(filled).Elem())
+	nodes, err := s.nodes(name, fields, false)
+	n := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
+	if err != nil || n < 0 {
+		return name + "." + key
+	}
+	return fmt.Sprintf("%s.%s (from %s)", name, key, s.origin(fields[n], nodes[key]))
 }
 
 // oneLine joins the lines of an error's text.

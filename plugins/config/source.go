@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,9 +71,9 @@ func refuseReadableByOthers(path string) error {
 
 // parse splits ocis.yaml into its sections.
 func parse(file string, data []byte) (map[string]section, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return nil, fmt.Errorf("%s is not valid YAML: %w", file, oneLine(err))
+	document, err := oneDocument(file, data)
+	if err != nil {
+		return nil, err
 	}
 	sections := map[string]section{}
 	if len(document.Content) == 0 {
@@ -98,6 +100,24 @@ func parse(file string, data []byte) (map[string]section, error) {
 		sections[key.Value] = section{line: key.Line, value: value}
 	}
 	return sections, nil
+}
+
+// oneDocument parses YAML. Settings in a second document would be ignored, so there must
+// be none.
+func oneDocument(file string, data []byte) (document yaml.Node, err error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for _, into := range []*yaml.Node{&document, {}} {
+		err := decoder.Decode(into)
+		switch {
+		case errors.Is(err, io.EOF):
+			return document, nil
+		case err != nil:
+			return document, fmt.Errorf("%s is not valid YAML: %w", file, oneLine(err))
+		case into != &document:
+			return document, fmt.Errorf("%s:%d: a second document begins: remove this line, all settings belong into one", file, into.Line)
+		}
+	}
+	return document, nil
 }
 
 // CheckSections reports the first section of ocis.yaml that is not among names.

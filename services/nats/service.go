@@ -38,7 +38,7 @@ type Settings struct {
 // Validate implements the check of package config.
 func (s *Settings) Validate() error {
 	if s.User == "" || s.Password == "" {
-		return &config.Invalid{Key: "password", Problem: "user and password are needed: run \"ocis init\", or set NATS_USER and NATS_PASSWORD"}
+		return &config.Invalid{Key: "password", Problem: "user and password are needed: set NATS_USER and NATS_PASSWORD, or let \"ocis init\" write an ocis.yaml; move one without it away first"}
 	}
 	if s.MaxStore < 1<<20 {
 		return &config.Invalid{Key: "max_store", Problem: "it is too small"}

@@ -69,16 +69,19 @@ func Probe(ctx context.Context, src *config.Source, service string, socket plugi
 		if err != nil {
 			return err
 		}
-		return microservice.CheckHealth(authorized, local(src, service), service, "unix:"+socket.Address)
+		return Reason(service, microservice.CheckHealth(authorized, local(src, service), service, "unix:"+socket.Address))
 	case "nats":
 		conn, err := bus.Connect(src, "health")
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		return conn.FlushWithContext(ctx)
+		if conn.FlushWithContext(ctx) != nil {
+			return noAnswer(service)
+		}
+		return nil
 	case "http", "https":
-		return probeHTTP(ctx, src, socket)
+		return probeHTTP(ctx, src, service, socket)
 	}
 	return fmt.Errorf("nothing is known of the protocol %q at %s", socket.Protocol, socket.Address)
 }
@@ -86,7 +89,7 @@ func Probe(ctx context.Context, src *config.Source, service string, socket plugi
 // maxReason bounds what is shown of an unhealthy answer.
 const maxReason = 512
 
-func probeHTTP(ctx context.Context, src *config.Source, socket plugins.Socket) error {
+func probeHTTP(ctx context.Context, src *config.Source, service string, socket plugins.Socket) error {
 	signed, err := sign(src, token.Health)
 	if err != nil {
 		return err
@@ -107,7 +110,7 @@ func probeHTTP(ctx context.Context, src *config.Source, socket plugins.Socket) e
 	request.Header.Set(token.Header, signed)
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return err
+		return noAnswer(service)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {

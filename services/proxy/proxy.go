@@ -74,7 +74,8 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:         Name,
 			Summary:      Summary,
 			Needs:        []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
-			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Protocol: settings.scheme()}},
+			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Origin: src.Origin(Name, &settings, "http_addr"), Protocol: settings.scheme()}},
+			Secrets:      []string{token.SigningVariable},
 			StopGrace:    stopGrace,
 			MemoryWeight: 2,
 		},
@@ -104,7 +105,13 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 	forwarder := upstream.NewForwarder(directory, patience)
 	defer forwarder.Close()
 
-	handler := microservice.WithHealth(child, s.verifier, s.newHandler(directory, forwarder, access, child.Log()))
+	requests := s.newHandler(directory, forwarder, access, child.Log())
+	stopFollowing, err := followAccounts(s.src, child, requests.logins)
+	if err != nil {
+		return err
+	}
+	defer stopFollowing()
+	handler := microservice.WithHealth(child, s.verifier, requests)
 	limits := &connections{most: int64(s.settings.MaxConnections), log: child.Log()}
 	return microservice.ServeHTTP(ctx, child, "", handler, func(srv *http.Server) {
 		srv.TLSConfig = tlsConfig

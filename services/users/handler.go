@@ -21,6 +21,8 @@ type handler struct {
 	store  *store.Store
 	hasher *password.Hasher
 	log    *logrus.Entry
+	// changed is told the id of a user that is deleted, or has another password.
+	changed func(id string)
 }
 
 // errWrongPassword is the same for an unknown name.
@@ -166,6 +168,7 @@ func (h *handler) SetPassword(ctx context.Context, request *usersapi.SetPassword
 	if err != nil {
 		return h.answer(err)
 	}
+	h.changed(user.ID)
 	h.log.WithField("user", user.Username).Info("password changed")
 	return h.fill(reply, user)
 }
@@ -175,10 +178,12 @@ func (h *handler) Delete(ctx context.Context, request *usersapi.DeleteRequest, _
 	if err := requireCaller(ctx, isOperator); err != nil {
 		return err
 	}
-	if err := h.store.Delete(request.Username); err != nil {
+	user, err := h.store.Delete(request.Username)
+	if err != nil {
 		return h.answer(err)
 	}
-	h.log.WithField("user", request.Username).Info("user deleted")
+	h.changed(user.ID)
+	h.log.WithField("user", user.Username).Info("user deleted")
 	return nil
 }
 

@@ -37,7 +37,7 @@ func newHandler(t *testing.T) *handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { users.Close() })
-	h := &handler{store: users, hasher: hasher, log: logrus.NewEntry(log)}
+	h := &handler{store: users, hasher: hasher, log: logrus.NewEntry(log), changed: func(string) {}}
 	create(t, h, "alice")
 	return h
 }
@@ -229,6 +229,28 @@ func TestALifeOfAUser(t *testing.T) {
 	}
 	if again := create(t, h, "bob"); again.Id == bob.Id {
 		t.Error("a new user has the id of a deleted one")
+	}
+}
+
+func TestWhoRemembersAnAccountIsToldOfEachChangeThatEndsALogin(t *testing.T) {
+	h := newHandler(t)
+	var told []string
+	h.changed = func(id string) { told = append(told, id) }
+	bob := create(t, h, "bob")
+	if err := h.SetPassword(as(t, operator), &usersapi.SetPasswordRequest{Username: "BOB", Password: "new"}, &usersapi.User{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Delete(as(t, operator), &usersapi.DeleteRequest{Username: "BOB"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 2 || told[0] != bob.Id || told[1] != bob.Id {
+		t.Errorf("told %v, want %s twice", told, bob.Id)
+	}
+	told = nil
+	_ = h.Delete(as(t, operator), &usersapi.DeleteRequest{Username: "nobody"}, nil)
+	_ = h.SetPassword(as(t, nobody), &usersapi.SetPasswordRequest{Username: "alice", Password: "new"}, &usersapi.User{})
+	if len(told) > 0 {
+		t.Errorf("told of what was refused: %v", told)
 	}
 }
 

@@ -4,8 +4,8 @@
 // proxy how people show who they are, how often they may try, and for how long a
 // verified password is remembered.
 //
-// A deleted user's files are not its business, and a password that was changed may be
-// remembered by the proxy for a minute.
+// A deleted user's files are not its business. The proxy is told over NATS to forget a
+// password that was changed; while NATS is away it may remember it for a minute.
 package users
 
 import (
@@ -18,6 +18,7 @@ import (
 	"go-micro.dev/v4/server"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/bus"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
@@ -65,6 +66,7 @@ func New(src *config.Source) (plugins.Service, error) {
 		return plugins.Service{}, err
 	}
 	s := &service{
+		src:      src,
 		path:     filepath.Join(src.Paths.Data(Name), "users.db"),
 		settings: settings,
 		verifier: verifier,
@@ -74,6 +76,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:         Name,
 			Summary:      Summary,
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"}},
+			Secrets:      []string{"IDM_ADMIN_PASSWORD"},
 			Singleton:    true,
 			MemoryWeight: 2,
 		},
@@ -82,6 +85,7 @@ func New(src *config.Source) (plugins.Service, error) {
 }
 
 type service struct {
+	src      *config.Source
 	path     string
 	settings Settings
 	verifier *token.Verifier
@@ -96,8 +100,13 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 	if err != nil {
 		return err
 	}
+	conn, err := bus.Connect(s.src, child.Instance())
+	if err != nil {
+		return errors.Join(err, users.Close())
+	}
+	defer conn.Close()
 	register := func(srv server.Server) error {
-		return usersapi.RegisterUsersHandler(srv, &handler{store: users, hasher: hasher, log: child.Log()})
+		return usersapi.RegisterUsersHandler(srv, &handler{store: users, hasher: hasher, log: child.Log(), changed: tell(conn, child.Log())})
 	}
 	err = microservice.ServeGRPC(ctx, child, "", register, server.WrapHandler(token.HandlerWrapper(s.verifier)))
 	return errors.Join(err, users.Close())
@@ -106,7 +115,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 // firstUser makes the admin of a new store.
 func (s *service) firstUser(ctx context.Context, hasher *password.Hasher) (store.User, error) {
 	if s.settings.AdminPassword == "" {
-		return store.User{}, fmt.Errorf("%s.admin_password is not set: run \"ocis init\", or set IDM_ADMIN_PASSWORD", Name)
+		return store.User{}, fmt.Errorf("%s.admin_password is not set: set IDM_ADMIN_PASSWORD for the first start", Name)
 	}
 	hash, err := hasher.Hash(ctx, s.settings.AdminPassword)
 	if err != nil {

@@ -116,6 +116,9 @@ func TestCauseIsTheLastWordsWithoutAPanic(t *testing.T) {
 	if got := Cause([]string{"first", "the last words"}); got != "the last words" {
 		t.Errorf("got %q", got)
 	}
+	if got := Cause([]string{"first", `{"msg":"service ended","error":"no disk"}`}); got != "service ended: no disk" {
+		t.Errorf("got %q", got)
+	}
 	if got := Cause(nil); got != "" {
 		t.Errorf("nothing was said, got %q", got)
 	}

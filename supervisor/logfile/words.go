@@ -29,8 +29,8 @@ func LastWords(path string, n int, from, to int64) []string {
 	return lines[max(0, len(lines)-n):]
 }
 
-// Cause picks the line that says best why a process ended: the first line of a panic
-// or fatal error, else the last line. Empty: nothing was said.
+// Cause is what says best why a process ended: the first line of a panic or fatal error,
+// else what the last line says. Empty: nothing was said.
 func Cause(lines []string) string {
 	if panicked := slices.IndexFunc(lines, isCause); panicked >= 0 {
 		return lines[panicked]
@@ -38,7 +38,7 @@ func Cause(lines []string) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	return lines[len(lines)-1]
+	return Read(lines[len(lines)-1]).Text
 }
 
 // isCause tells whether Go's runtime begins with a line to say why it ends a process.

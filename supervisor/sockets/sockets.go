@@ -8,6 +8,7 @@ package sockets
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"sync"
@@ -23,7 +24,8 @@ type Held struct {
 	wanted  []plugins.Socket
 
 	mu      sync.Mutex
-	files   []*os.File // nil: not bound
+	files   []*os.File       // nil: not bound
+	bound   []plugins.Socket // as wanted, with the ports that the kernel has chosen
 	holders map[string]bool
 }
 
@@ -32,8 +34,16 @@ func New(service string, wanted []plugins.Socket) *Held {
 	return &Held{service: service, wanted: wanted, holders: map[string]bool{}}
 }
 
-// Wanted returns the sockets as they were declared.
-func (h *Held) Wanted() []plugins.Socket { return h.wanted }
+// Sockets returns the sockets as they were declared; while they are bound, a port 0 is the
+// one that the kernel has chosen.
+func (h *Held) Sockets() []plugins.Socket {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.files == nil {
+		return h.wanted
+	}
+	return h.bound
+}
 
 // Names returns the sockets' names in the order of Files.
 func (h *Held) Names() []string {
@@ -67,15 +77,18 @@ func (h *Held) Hold(holder string) error {
 
 func (h *Held) bindAll() error {
 	files := make([]*os.File, 0, len(h.wanted))
+	bound := make([]plugins.Socket, 0, len(h.wanted))
 	for _, socket := range h.wanted {
-		file, err := bind(socket)
+		file, address, err := bind(socket)
 		if err != nil {
 			closeAll(files)
 			return fmt.Errorf("service %s: %w", h.service, explain(socket, err))
 		}
 		files = append(files, file)
+		socket.Address = address
+		bound = append(bound, socket)
 	}
-	h.files = files
+	h.files, h.bound = files, bound
 	return nil
 }
 
@@ -100,7 +113,7 @@ func (h *Held) Release(holder string) {
 		return
 	}
 	closeAll(h.files)
-	h.files = nil
+	h.files, h.bound = nil, nil
 	for _, socket := range h.wanted {
 		if socket.Network == "unix" {
 			_ = os.Remove(socket.Address) // a leftover is replaced at the next bind
@@ -108,31 +121,52 @@ func (h *Held) Release(holder string) {
 	}
 }
 
-// bind returns the descriptor of a new listening socket. The listener that it came
-// from is closed: only the kernel's socket is needed, and Go's would accept.
-func bind(socket plugins.Socket) (*os.File, error) {
+// bind returns the descriptor of a new listening socket and its address. The listener
+// that it came from is closed: only the kernel's socket is needed, and Go's would accept.
+func bind(socket plugins.Socket) (file *os.File, address string, err error) {
 	listener, err := plugins.Bind(socket)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer listener.Close()
+	address = socket.Address
+	if host, port, err := net.SplitHostPort(address); socket.Network == "tcp" && err == nil && port == "0" {
+		_, chosen, _ := net.SplitHostPort(listener.Addr().String())
+		address = net.JoinHostPort(host, chosen)
+	}
 	filer, ok := listener.(interface{ File() (*os.File, error) })
 	if !ok {
-		return nil, fmt.Errorf("a %s listener has no descriptor", listener.Addr().Network())
+		return nil, "", fmt.Errorf("a %s listener has no descriptor", listener.Addr().Network())
 	}
-	return filer.File()
+	file, err = filer.File()
+	return file, address, err
 }
 
-// explain adds who holds a taken port, and the remedy.
+// explain names the setting that an address is from, what is wrong with it, who holds a
+// taken port, and the remedy.
 func explain(socket plugins.Socket, err error) error {
-	if !errors.Is(err, syscall.EADDRINUSE) || socket.Network != "tcp" {
+	host, port, splitErr := net.SplitHostPort(socket.Address)
+	if socket.Network != "tcp" || splitErr != nil {
 		return err
 	}
-	_, port, splitErr := net.SplitHostPort(socket.Address)
-	if splitErr != nil {
-		return err
+	var unknown *net.DNSError
+	var problem string
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		problem = fmt.Sprintf("port %s is in use by %s: stop it, or choose another address", port, Holder(port))
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		problem = fmt.Sprintf("this machine has no address %s: choose one that it has, such as 127.0.0.1, or 0.0.0.0 for all", host)
+	case errors.Is(err, fs.ErrPermission):
+		problem = fmt.Sprintf("this user may not bind port %s: choose one from 1024 on, or allow the program to", port)
+	case errors.As(err, &unknown):
+		problem = fmt.Sprintf("the host %s is unknown: choose an address of this machine, such as 127.0.0.1", host)
+	default:
+		problem = "it cannot be used"
 	}
-	return fmt.Errorf("port %s is in use by %s: stop it, or choose another address (%w)", port, Holder(port), err)
+	if socket.Origin != "" {
+		problem = socket.Origin + ": " + problem
+	}
+	return fmt.Errorf("%s (%w)", problem, err)
 }
 
 func closeAll(files []*os.File) {

@@ -120,3 +120,40 @@ func TestASocketOfADeadProcessIsReplacedAndALiveOneIsNot(t *testing.T) {
 	}
 	held.Release("web-1")
 }
+
+func TestAnAddressThatCannotBeBoundIsNamedWithItsSettingAndTheRemedy(t *testing.T) {
+	for address, remedy := range map[string]string{
+		"192.0.2.1:0":         "this machine has no address 192.0.2.1", // reserved for documentation (RFC 5737)
+		"nowhere.invalid:0":   "the host nowhere.invalid is unknown",   // never resolves (RFC 2606)
+		"127.0.0.1:notaport!": "",
+	} {
+		held := New("proxy", []plugins.Socket{{Network: "tcp", Address: address, Origin: "proxy.http_addr (from variable X)"}})
+		err := held.Hold("proxy-1")
+		if err == nil {
+			held.Release("proxy-1")
+		}
+		if err == nil || !strings.Contains(err.Error(), "proxy.http_addr (from variable X): "+remedy) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestThePortThatTheKernelChoseIsToldWhileItIsBound(t *testing.T) {
+	held := New("proxy", []plugins.Socket{{Network: "tcp", Address: "localhost:0", Protocol: "https"}})
+	if err := held.Hold("proxy-1"); err != nil {
+		t.Fatal(err)
+	}
+	told := held.Sockets()[0]
+	conn, err := net.Dial("tcp", told.Address)
+	if err != nil {
+		t.Fatalf("nobody listens at %s: %v", told.Address, err)
+	}
+	conn.Close()
+	if host, _, _ := net.SplitHostPort(told.Address); host != "localhost" || told.Protocol != "https" {
+		t.Errorf("told: %+v", told)
+	}
+	held.Release("proxy-1")
+	if told := held.Sockets()[0]; told.Address != "localhost:0" {
+		t.Errorf("after the release: %+v", told)
+	}
+}

@@ -99,7 +99,43 @@ func paint(cell Cell, colored bool) string {
 // Colored tells whether out takes colours.
 func Colored(out io.Writer) bool {
 	file, ok := out.(*os.File)
+	if output, wrapped := out.(*Output); wrapped {
+		file, ok = output.file, true
+	}
 	return ok && logging.IsTerminal(file) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// Width is how many columns everything fits that is printed for people.
+const Width = 80
+
+// Wrap writes text in lines of at most Width columns, broken at spaces, of which all but
+// the first are indented. A word that is too long has a line of its own.
+func Wrap(out io.Writer, text string, indent int) {
+	column := 0
+	var lines strings.Builder
+	for n, word := range strings.Split(text, " ") {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case n == 0:
+		case column+1+width > Width:
+			lines.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		default:
+			lines.WriteByte(' ')
+			column++
+		}
+		lines.WriteString(word)
+		column += width
+	}
+	fmt.Fprintln(out, lines.String())
+}
+
+// Shorten returns text in at most that many columns, with an ellipsis where it is cut.
+func Shorten(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
 }
 
 // Bytes writes a size in few characters: 512B, 12.3M.

@@ -15,6 +15,21 @@ func TestTablesAreAlignedAndWithoutColoursInAPipe(t *testing.T) {
 	}
 }
 
+func TestLongTextIsWrappedAtSpacesAndItsLinesIndented(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"short":         {"  state      ready", "  state      ready\n"},
+		"exactly":       {strings.Repeat("a", 40) + " " + strings.Repeat("ä", 39), strings.Repeat("a", 40) + " " + strings.Repeat("ä", 39) + "\n"},
+		"too long":      {strings.Repeat("a", 40) + " " + strings.Repeat("b", 40) + " c", strings.Repeat("a", 40) + "\n    " + strings.Repeat("b", 40) + " c\n"},
+		"one long word": {"at " + strings.Repeat("a", 100) + " b", "at\n    " + strings.Repeat("a", 100) + "\n    b\n"},
+	} {
+		var out strings.Builder
+		Wrap(&out, test.text, 4)
+		if out.String() != test.want {
+			t.Errorf("%s: got\n%swant\n%s", name, out.String(), test.want)
+		}
+	}
+}
+
 func TestSizesAndTimesAreShort(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0B", 1023: "1023B", 1536: "1.5K", 200 << 20: "200M", 1 << 40: "1.0T"} {
 		if got := Bytes(n); got != want {

@@ -6,6 +6,7 @@
 package memo
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -43,6 +44,15 @@ func (m *Memo[K, V]) Get(key K) (V, bool) {
 		return zero, false
 	}
 	return known.value, true
+}
+
+// Forget forgets the entries that match, which it is asked for one by one.
+func (m *Memo[K, V]) Forget(match func(V) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, entries := range []map[K]item[V]{m.young, m.old} {
+		maps.DeleteFunc(entries, func(_ K, i item[V]) bool { return match(i.value) })
+	}
 }
 
 // Put remembers value under key until expires.

@@ -34,6 +34,20 @@ func TestTheNewestValueCountsAlsoWhenAnOlderGenerationHasAnother(t *testing.T) {
 	}
 }
 
+func TestWhatMatchesIsForgottenInBothGenerations(t *testing.T) {
+	m := New[int, string](2, time.Now)
+	later := time.Now().Add(time.Hour)
+	for key, value := range []string{"out", "stays", "out"} { // the last one begins a generation
+		m.Put(key, value, later)
+	}
+	m.Forget(func(value string) bool { return value == "out" })
+	for key, want := range []bool{false, true, false} {
+		if _, ok := m.Get(key); ok != want {
+			t.Errorf("%d is known: %v", key, ok)
+		}
+	}
+}
+
 func TestTheBoundHoldsAndTheNewestStay(t *testing.T) {
 	const size = 8
 	m := New[int, int](size, time.Now)

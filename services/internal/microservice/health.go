@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"go-micro.dev/v4/client"
+	microerrors "go-micro.dev/v4/errors"
 	"go-micro.dev/v4/server"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
@@ -24,7 +25,7 @@ type Health struct {
 // Check reports the service's own opinion of its health.
 func (h *Health) Check(ctx context.Context, _ *healthpb.HealthCheckRequest, reply *healthpb.HealthCheckResponse) error {
 	if err := h.child.Health(ctx); err != nil {
-		return fmt.Errorf("%s is unhealthy: %w", h.child.Service(), err)
+		return microerrors.New(h.child.Service(), err.Error(), http.StatusServiceUnavailable)
 	}
 	reply.Status = healthpb.HealthCheckResponse_SERVING
 	return nil

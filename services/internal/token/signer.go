@@ -18,8 +18,8 @@ type Signer struct {
 
 // NewSigner reads token.signing_key.
 func NewSigner(src *config.Source) (*Signer, error) {
-	settings, err := read(src)
-	if err != nil {
+	var settings Settings
+	if err := src.Fill(Section, &settings); err != nil {
 		return nil, err
 	}
 	return settings.Signer()
@@ -27,7 +27,7 @@ func NewSigner(src *config.Source) (*Signer, error) {
 
 // Signer returns a signer with the signing key.
 func (s Settings) Signer() (*Signer, error) {
-	seed, err := decode(s.SigningKey, "signing_key", "OCIS_TOKEN_SIGNING_KEY", ed25519.SeedSize)
+	seed, err := decode(s.SigningKey, "signing_key", SigningVariable, ed25519.SeedSize)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/owncloud/ocis-runtime/plugins/config"
 )
 
 // clock is a hand-driven time.
@@ -144,6 +146,56 @@ func TestAnUnusableKeyIsNamedAndNotShown(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestKeysThatDoNotBelongTogetherAreRefusedWhenTheyAreRead(t *testing.T) {
+	one, err := NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		signing, verifying string
+		wrong              bool
+	}{
+		"a pair":             {one.SigningKey, one.VerifyingKey, false},
+		"a signer alone":     {one.SigningKey, "", false},
+		"of two pairs":       {one.SigningKey, other.VerifyingKey, true},
+		"the seed published": {one.SigningKey, one.SigningKey, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := environment(t, test.signing, test.verifying)
+			_, err := NewSigner(src)
+			switch {
+			case (err != nil) != test.wrong:
+				t.Errorf("got %v", err)
+			case err == nil:
+			case !strings.Contains(err.Error(), "token.verifying_key") || !strings.Contains(err.Error(), "OCIS_TOKEN_VERIFYING_KEY") || strings.Contains(err.Error(), "\n"):
+				t.Errorf("it does not name the key and its origin in one line: %v", err)
+			}
+		})
+	}
+	for name, signing := range map[string]string{"nothing": "", "a stranger's key": other.SigningKey} {
+		if _, err := NewVerifier(environment(t, signing, one.VerifyingKey)); err != nil {
+			t.Errorf("who only verifies, with %s to sign: %v", name, err)
+		}
+	}
+}
+
+// environment is a configuration that has the keys and nothing else.
+func environment(t *testing.T, signing, verifying string) *config.Source {
+	t.Helper()
+	t.Setenv("OCIS_BASE_DATA_PATH", t.TempDir())
+	t.Setenv("OCIS_TOKEN_SIGNING_KEY", signing)
+	t.Setenv("OCIS_TOKEN_VERIFYING_KEY", verifying)
+	src, err := config.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
 }
 
 func BenchmarkVerifyKnownToken(b *testing.B) {

@@ -26,13 +26,17 @@ type Verifier struct {
 	known  *memo.Memo[string, Claims]
 }
 
+// unchecked are Settings without their Validate. Who only verifies does not get the
+// signing key, or not the one that belongs to the verifying key.
+type unchecked Settings
+
 // NewVerifier reads token.verifying_key.
 func NewVerifier(src *config.Source) (*Verifier, error) {
-	settings, err := read(src)
-	if err != nil {
+	var settings unchecked
+	if err := src.Fill(Section, &settings); err != nil {
 		return nil, err
 	}
-	return settings.Verifier()
+	return Settings(settings).Verifier()
 }
 
 // Verifier returns a verifier with the verifying key.

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -43,9 +44,12 @@ type Authenticator struct {
 	sealer   *sealer
 	right    *memo.Memo[credential, *Passport]
 	wrong    *memo.Memo[credential, struct{}]
-	trusted  *memo.Memo[credential, struct{}]
+	trusted  *memo.Memo[credential, string] // id of the user
 	attempts *attempts
 	asking   singleflight.Group
+
+	mu        sync.Mutex // of what is remembered after an answer
+	forgotten uint64     // how often something was forgotten
 }
 
 // NewAuthenticator returns an authenticator that asks and signs.
@@ -62,7 +66,7 @@ func newAuthenticator(ask Ask, signer *token.Signer, now func() time.Time, sleep
 		sealer:   newSealer(),
 		right:    memo.New[credential, *Passport](remembered, now),
 		wrong:    memo.New[credential, struct{}](remembered, now),
-		trusted:  memo.New[credential, struct{}](remembered, now),
+		trusted:  memo.New[credential, string](remembered, now),
 		attempts: newAttempts(now),
 	}
 }
@@ -108,9 +112,10 @@ func (a *Authenticator) verify(ctx context.Context, c credential, username, pass
 	// Others wait for the same answer: it must not be lost with the first who asked.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askFor)
 	defer cancel()
+	before := a.forgets()
 	claims, err := a.ask(ctx, username, password)
 	if errors.Is(err, ErrWrong) {
-		a.wrong.Put(c, struct{}{}, a.now().Add(wrongFor))
+		a.remember(before, func() { a.wrong.Put(c, struct{}{}, a.now().Add(wrongFor)) })
 		return nil, err
 	}
 	undo()
@@ -119,7 +124,45 @@ func (a *Authenticator) verify(ctx context.Context, c credential, username, pass
 	}
 	a.attempts.right(address)
 	passport := newPassport(a.signer, claims, a.now)
-	a.right.Put(c, passport, a.now().Add(rightFor))
-	a.trusted.Put(c, struct{}{}, a.now().Add(trustedFor))
+	a.remember(before, func() {
+		a.right.Put(c, passport, a.now().Add(rightFor))
+		a.trusted.Put(c, claims.Subject, a.now().Add(trustedFor))
+	})
 	return passport, nil
+}
+
+// Forget forgets all answers about the user of that id, who was deleted or has another
+// password. Requests that are let in already go on.
+func (a *Authenticator) Forget(id string) {
+	a.forget(func(user string) bool { return user == id })
+}
+
+// ForgetAll forgets all answers.
+func (a *Authenticator) ForgetAll() {
+	a.forget(func(string) bool { return true })
+}
+
+func (a *Authenticator) forget(match func(user string) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forgotten++
+	a.right.Forget(func(p *Passport) bool { return match(p.Claims.Subject) })
+	a.trusted.Forget(match)
+	a.wrong.Forget(func(struct{}) bool { return true }) // it is not known whose they are
+}
+
+func (a *Authenticator) forgets() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.forgotten
+}
+
+// remember puts an answer into memory, unless something was forgotten since the question:
+// the answer may be of before.
+func (a *Authenticator) remember(before uint64, put func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.forgotten == before {
+		put()
+	}
 }

@@ -5,6 +5,6 @@
 // to the users service whether a password is right.
 //
 // Passwords are not kept: what is remembered is found by a keyed hash, whose key lives
-// in this process only. A password that was changed is still accepted until its memory
-// ends, a minute later.
+// in this process only. A password that was changed is still accepted until Forget is
+// called, or its memory ends, a minute later.
 package login

@@ -395,3 +395,65 @@ func BenchmarkKnownCredential(b *testing.B) {
 		}
 	}
 }
+
+func TestAForgottenUserIsAskedForAgainAndNobodyElse(t *testing.T) {
+	for name, test := range map[string]struct {
+		forget func(a *Authenticator)
+		asked  int64 // for alice and bob
+	}{
+		"one user":  {func(a *Authenticator) { a.Forget("id-alice") }, 1},
+		"everybody": {(*Authenticator).ForgetAll, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			for _, user := range []string{"alice", "bob"} {
+				if err := f.try(t, user, user+"-secret", "192.0.2.1"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := f.people.asked.Load()
+			test.forget(f.Authenticator)
+			for _, user := range []string{"alice", "bob"} {
+				if err := f.try(t, user, user+"-secret", "192.0.2.1"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if asked := f.people.asked.Load() - before; asked != test.asked {
+				t.Errorf("asked %d times, want %d", asked, test.asked)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatWasUnderWayWhenItsUserWasForgottenIsNotRemembered(t *testing.T) {
+	signer, _ := newSigner(t)
+	var a *Authenticator
+	asked := 0
+	a = NewAuthenticator(func(context.Context, string, string) (token.Claims, error) {
+		if asked++; asked == 1 {
+			a.Forget("id-alice") // while the users service answers
+		}
+		return token.Claims{Subject: "id-alice", Username: "alice"}, nil
+	}, signer)
+	for range 3 {
+		if _, err := a.Authenticate(t.Context(), "alice", "alice-secret", "192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times, want 2: not from the memory of before, then once", asked)
+	}
+}
+
+func TestANewPasswordIsNotHeldAgainstItsUserBecauseItWasWrongBefore(t *testing.T) {
+	f := newFixture(t)
+	f.people.err = ErrWrong
+	if err := f.try(t, "alice", "alice-secret", "192.0.2.1"); !errors.Is(err, ErrWrong) {
+		t.Fatal(err)
+	}
+	f.people.err = nil
+	f.Forget("id-alice")
+	if err := f.try(t, "alice", "alice-secret", "192.0.2.1"); err != nil {
+		t.Errorf("after the change: %v", err)
+	}
+}

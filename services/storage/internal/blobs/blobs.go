@@ -1,11 +1,13 @@
 // Package blobs keeps content as files: blobs/ab/<id>.
 //
-// It owns their way to the disk. Nothing is visible because it is a file here: content
-// that is being written, is refused, or was left behind by a crash lies beside content
-// in use, and only the metadata tells them apart. A blob never changes once it is in
-// use, so whoever has it open may read it as long as they like, removed or not.
+// It owns their way to the disk. A blob has the ending .new until all of it is on disk, so
+// what a crash leaves unfinished is known by its name: no metadata, however old, refers
+// to it. Which finished ones are in use only the metadata tells. A blob never changes
+// once it is in use, so whoever has it open may read it as long as they like, removed
+// or not.
 //
-// It leaves to others which blobs are in use; Sweep removes what nobody will ever use.
+// It leaves to others which blobs are in use, and it removes a finished one only when
+// it is told to; Sweep finds what former processes left.
 package blobs
 
 import (
@@ -62,6 +64,15 @@ func Open(folder string) (*Store, error) {
 	return s, nil
 }
 
+// Exist tells whether there ever was a store in folder.
+func Exist(folder string) (bool, error) {
+	_, err := os.Stat(filepath.Join(folder, "blobs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // NewID returns the name of a blob that is still to be made.
 func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
 
@@ -78,11 +89,14 @@ func (s *Store) path(id ID) string {
 	return filepath.Join(s.shardPath(shard(id)), uuid.UUID(id).String())
 }
 
+// unfinished is the ending of blobs that are not sealed.
+const unfinished = ".new"
+
 // Create makes an empty blob. The caller ends its making with Seal or Remove, and
 // closes the file after either.
 func (s *Store) Create() (ID, *os.File, error) {
 	id := NewID()
-	file, err := os.OpenFile(s.path(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(s.path(id)+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return ID{}, nil, fmt.Errorf("create content: %w", err)
 	}
@@ -94,6 +108,9 @@ func (s *Store) Create() (ID, *os.File, error) {
 func (s *Store) Seal(id ID, file *os.File) error {
 	err := file.Sync()
 	if err == nil {
+		err = os.Rename(s.path(id)+unfinished, s.path(id))
+	}
+	if err == nil {
 		err = disk.SyncFolder(s.shardPath(shard(id)))
 	}
 	if err != nil {
@@ -103,11 +120,17 @@ func (s *Store) Seal(id ID, file *os.File) error {
 	return nil
 }
 
-// Read opens a blob. The error is fs.ErrNotExist when there is none.
+// Read opens a sealed blob. The error is fs.ErrNotExist when there is none.
 func (s *Store) Read(id ID) (*os.File, error) { return os.Open(s.path(id)) }
 
-// Remove removes a blob.
-func (s *Store) Remove(id ID) error { return os.Remove(s.path(id)) }
+// Remove removes a blob, sealed or not. The error is fs.ErrNotExist when there is none.
+func (s *Store) Remove(id ID) error {
+	err := os.Remove(s.path(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.Remove(s.path(id) + unfinished)
+	}
+	return err
+}
 
 // Free returns how many bytes uploads may still take from the disk.
 func (s *Store) Free() (uint64, error) {

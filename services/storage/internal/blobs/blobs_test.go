@@ -52,24 +52,55 @@ func TestABlobOutlivesItsRemovalForWhoHasItOpen(t *testing.T) {
 	}
 }
 
-func TestSweepRemovesWhatFormerProcessesLeftAndNothingElse(t *testing.T) {
+func TestSweepRemovesWhatFormerProcessesDidNotFinishAndTellsTheRest(t *testing.T) {
 	folder := t.TempDir()
 	former := open(t, folder)
-	used, orphan := write(t, former, "used"), write(t, former, "orphan")
+	whole := write(t, former, "whole")
+	half, file, err := former.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
 	os.WriteFile(filepath.Join(folder, "blobs", "00", "not-an-id"), nil, 0o600)
 
 	s := open(t, folder)
-	unrecorded := write(t, s, "about to be used")
-	removed, err := s.Sweep(t.Context(), func(ids []ID) (unused []ID, err error) {
-		return slices.DeleteFunc(ids, func(id ID) bool { return id == used }), nil
-	})
-	if err != nil || removed != 1 {
-		t.Errorf("removed %d, %v", removed, err)
+	write(t, s, "of this process")
+	running, file, err := s.Create()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for id, want := range map[ID]bool{used: true, orphan: false, unrecorded: true} {
-		if _, err := os.Stat(s.path(id)); (err == nil) != want {
-			t.Errorf("blob is there: %v, want %v", err == nil, want)
-		}
+	defer file.Close()
+	var told []ID
+	removed, err := s.Sweep(t.Context(), func(ids []ID) error {
+		told = append(told, ids...)
+		return nil
+	})
+	if err != nil || removed != 1 || !slices.Equal(told, []ID{whole}) {
+		t.Errorf("removed %d, told %x, %v, want 1 and %x", removed, told, err, whole)
+	}
+	if err := s.Remove(half); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was not finished is still there: %v", err)
+	}
+	if err := s.Seal(running, file); err != nil {
+		t.Errorf("what this process is writing was touched: %v", err)
+	}
+}
+
+func TestABlobThatIsNotSealedCannotBeReadAndCanBeRemoved(t *testing.T) {
+	s := open(t, t.TempDir())
+	id, file, err := s.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := s.Read(id); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("reading it: %v", err)
+	}
+	if err := s.Remove(id); err != nil {
+		t.Error(err)
+	}
+	if err := s.Seal(id, file); err == nil {
+		t.Error("a removed blob was sealed")
 	}
 }
 

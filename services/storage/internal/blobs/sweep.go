@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -13,21 +16,20 @@ import (
 // sweepBatch is how many names Sweep handles at once.
 const sweepBatch = 1024
 
-// Sweep removes the blobs of former processes that unused, which is asked for a batch
-// at a time, returns: what a process was writing, or about to use, when it was killed.
-// It needs no lock, since it looks only at what is older than this process; and what
-// is that old and not in use will never be. It returns how many files it removed, and
-// ends early with ctx.
-func (s *Store) Sweep(ctx context.Context, unused func([]ID) ([]ID, error)) (removed int, err error) {
+// Sweep removes the blobs that former processes did not finish, and hands those that
+// they did to finished, a batch at a time: it is the caller who knows which of them are
+// in use. It needs no lock, since it looks only at what is older than this process. It
+// returns how many files it removed, and ends early with ctx or an error of finished.
+func (s *Store) Sweep(ctx context.Context, finished func([]ID) error) (removed int, err error) {
 	for n := 0; n < shards && err == nil; n++ {
 		var here int
-		here, err = s.sweepFolder(ctx, s.shardPath(byte(n)), unused)
+		here, err = s.sweepFolder(ctx, s.shardPath(byte(n)), finished)
 		removed += here
 	}
 	return removed, err
 }
 
-func (s *Store) sweepFolder(ctx context.Context, path string, unused func([]ID) ([]ID, error)) (removed int, err error) {
+func (s *Store) sweepFolder(ctx context.Context, path string, finished func([]ID) error) (removed int, err error) {
 	folder, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -41,28 +43,33 @@ func (s *Store) sweepFolder(ctx context.Context, path string, unused func([]ID) 
 		if err != nil {
 			return removed, err
 		}
-		doomed, err := unused(s.older(names))
-		if err != nil {
-			return removed, err
-		}
-		for _, id := range doomed {
-			if err := s.Remove(id); err != nil && !errors.Is(err, os.ErrNotExist) {
+		whole, halves := s.older(names)
+		for _, name := range halves {
+			if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return removed, fmt.Errorf("sweep: %w", err)
 			}
 			removed++
+		}
+		if err := finished(whole); err != nil {
+			return removed, err
 		}
 	}
 	return removed, ctx.Err()
 }
 
-// older returns the ids among names that a former process made.
-func (s *Store) older(names []string) []ID {
-	ids := make([]ID, 0, len(names))
+// older returns, of what a former process made, the ids of finished blobs and the names
+// of others.
+func (s *Store) older(names []string) (whole []ID, halves []string) {
 	for _, name := range names {
-		id, err := uuid.Parse(name)
-		if err == nil && bytes.Compare(id[:], s.oldest[:]) < 0 {
-			ids = append(ids, ID(id))
+		text, half := strings.CutSuffix(name, unfinished)
+		id, err := uuid.Parse(text)
+		switch {
+		case err != nil || bytes.Compare(id[:], s.oldest[:]) >= 0:
+		case half:
+			halves = append(halves, name)
+		default:
+			whole = append(whole, ID(id))
 		}
 	}
-	return ids
+	return whole, halves
 }

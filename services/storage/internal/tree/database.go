@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/owncloud/ocis-runtime/services/internal/database"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 )
 
 // The buckets. Numbers in keys are big-endian, so that their order is the keys' order.
@@ -23,6 +24,7 @@ var (
 	bucketTrash   = []byte("trash")   // root's id, sequence -> record.Trashed
 	bucketPurge   = []byte("purge")   // sequence -> record.Entry that nothing refers to any more
 	bucketOutbox  = []byte("outbox")  // sequence -> Event
+	bucketUnused  = []byte("unused")  // id of a blob that is in no entry -> since when (unused.go); made when needed
 
 	metaVersion  = []byte("version")
 	metaInstance = []byte("instance")
@@ -41,7 +43,7 @@ func openDatabase(folder string) (db *bbolt.DB, instance string, err error) {
 	if db, err = database.Open(file, mapSize); err != nil {
 		return nil, "", err
 	}
-	if instance, err = prepare(db); err != nil {
+	if instance, err = prepare(db, folder); err != nil {
 		db.Close()
 		return nil, "", fmt.Errorf("%s cannot be used: %w", file, err)
 	}
@@ -49,7 +51,7 @@ func openDatabase(folder string) (db *bbolt.DB, instance string, err error) {
 }
 
 // prepare checks what version the database has, and makes it when it is new.
-func prepare(db *bbolt.DB) (instance string, err error) {
+func prepare(db *bbolt.DB, folder string) (instance string, err error) {
 	var version []byte
 	err = db.View(func(tx *bbolt.Tx) error {
 		if meta := tx.Bucket(bucketMeta); meta != nil {
@@ -61,6 +63,9 @@ func prepare(db *bbolt.DB) (instance string, err error) {
 	case err != nil:
 		return "", err
 	case version == nil:
+		if err := mayBeNew(folder); err != nil {
+			return "", err
+		}
 		// Legacy ids end in the instance's 12 characters; clients cut them off
 		// (owncloud/client, SyncJournalFileRecord::numericFileId).
 		instance = "oc" + strings.ToLower(rand.Text()[:10])
@@ -69,6 +74,17 @@ func prepare(db *bbolt.DB) (instance string, err error) {
 		return "", fmt.Errorf("it has version %x, this program knows version %d: use a newer program", version, databaseVersion)
 	}
 	return instance, nil
+}
+
+// mayBeNew refuses a new database in the place of one that was lost. It would know
+// nothing of the content beside it, and clients that sync would take all files for
+// deleted and remove their own.
+func mayBeNew(folder string) error {
+	there, err := blobs.Exist(folder)
+	if err == nil && there {
+		err = fmt.Errorf("there is nothing in it, though there was one before: put a backup of it in its place, or move %s away to start empty", folder)
+	}
+	return err
 }
 
 func create(tx *bbolt.Tx, instance string) error {

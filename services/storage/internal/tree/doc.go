@@ -9,7 +9,8 @@
 //     that come at the same time share a transaction (writer.go).
 //   - Content is synced to disk before the transaction that refers to it, and removed
 //     after the one that stops to. A crash in between leaves an unused blob, never a
-//     missing one; the next start removes it in the background.
+//     missing one. What was not written to its end the next start removes; what was, it
+//     keeps for a while, since an older database may have been put back (unused.go).
 //   - A blob never changes. A reader opens it inside its read transaction, so metadata
 //     and content are of one moment; a copy refers to the same blob.
 //   - An entry's key is its parent's id and its name. A directory is one range of keys,

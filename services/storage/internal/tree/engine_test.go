@@ -200,15 +200,13 @@ func (s *stand) settle() {
 // references are counted right, and that exactly the referenced blobs are on disk.
 func checkFolder(t testing.TB, folder string) {
 	t.Helper()
+	removeLeftovers(t, folder)
 	tree, err := Open(Options{Folder: folder, Log: quiet()})
 	if err != nil {
 		t.Errorf("open again: %v", err)
 		return
 	}
 	defer tree.Close()
-	if _, err := tree.blobs.Sweep(context.Background(), tree.unreferenced); err != nil {
-		t.Error(err)
-	}
 	references := map[blobs.ID]int{}
 	err = tree.view(func(x *tx) error {
 		if err := checkUsers(t, x, references); err != nil {
@@ -223,6 +221,25 @@ func checkFolder(t testing.TB, folder string) {
 		t.Error(err)
 	}
 	checkBlobs(t, tree, folder, references)
+}
+
+// removeLeftovers removes what a crash has left, as if its time were over.
+func removeLeftovers(t testing.TB, folder string) {
+	t.Helper()
+	tree, err := Open(Options{Folder: folder, Log: quiet()})
+	if err != nil {
+		t.Errorf("open again: %v", err)
+		return
+	}
+	if _, _, err := tree.sweep(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := tree.dropUnused(context.Background(), time.Now().Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := tree.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func checkUsers(t testing.TB, x *tx, references map[blobs.ID]int) error {

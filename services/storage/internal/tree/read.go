@@ -11,6 +11,7 @@ import (
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
 // readAttempts bounds how often Open starts again when the content that it was about
@@ -129,8 +130,7 @@ func (t *Tree) open(ctx context.Context, owner string, request *storageapi.OpenR
 				return err
 			}
 		}
-		opened.File, err = t.blobs.Read(entry.Blob)
-		if err != nil {
+		if opened.File, err = t.openWhole(entry); err != nil {
 			return fmt.Errorf("open the content of %s: %w", opened.Entry.GetId(), err)
 		}
 		return nil
@@ -139,4 +139,22 @@ func (t *Tree) open(ctx context.Context, owner string, request *storageapi.OpenR
 		return nil, err
 	}
 	return opened, nil
+}
+
+// openWhole opens a file's blob. Where the disk or a hand has damaged it, its length is
+// what shows: who gets a part of a file as the whole would keep it, and sync it back.
+func (t *Tree) openWhole(e *record.Entry) (*os.File, error) {
+	file, err := t.blobs.Read(e.Blob)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && uint64(info.Size()) != e.Size {
+		err = fmt.Errorf("%s is damaged: it has %d bytes, not %d; restore it from a backup", file.Name(), info.Size(), e.Size)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }

@@ -74,18 +74,3 @@ func (x *tx) inline(blob blobs.ID) ([]byte, error) {
 	}
 	return inline, nil
 }
-
-// unreferenced returns the blobs among ids that no entry refers to.
-func (t *Tree) unreferenced(ids []blobs.ID) ([]blobs.ID, error) {
-	var found []blobs.ID
-	err := t.view(func(x *tx) error {
-		bucket := x.bolt.Bucket(bucketBlobs)
-		for _, id := range ids {
-			if bucket.Get(id[:]) == nil {
-				found = append(found, id)
-			}
-		}
-		return nil
-	})
-	return found, err
-}

@@ -190,7 +190,7 @@ func (w *writer) removeUnused() {
 	for unused := range w.unused {
 		for _, id := range unused.blobs {
 			if err := w.tree.blobs.Remove(id); err != nil && !errors.Is(err, os.ErrNotExist) {
-				w.tree.options.Log.WithError(err).Warn("an unused blob stays until the next start")
+				w.tree.options.Log.WithError(err).Warn("an unused blob stays for some weeks")
 			}
 		}
 		for _, done := range unused.done {

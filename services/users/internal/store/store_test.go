@@ -41,6 +41,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
+func remove(t *testing.T, s *Store, username string) {
+	t.Helper()
+	if user, err := s.Delete(username); err != nil || !strings.EqualFold(user.Username, username) {
+		t.Fatalf("removed %+v, %v", user, err)
+	}
+}
+
 func names(users []User) string {
 	var list []string
 	for _, user := range users {
@@ -55,7 +62,7 @@ func TestTheFirstUserIsMadeOnceAndADeletedOneStaysAway(t *testing.T) {
 	if _, err := s.ByName("admin"); err != nil {
 		t.Fatal(err)
 	}
-	must(t, s.Delete("admin"))
+	remove(t, s, "admin")
 	must(t, s.Close())
 	s = open(t, path, never(t))
 	if _, err := s.ByName("admin"); !errors.Is(err, ErrNotFound) {
@@ -212,7 +219,7 @@ func TestADeletedUsersNameMayBeTakenAgainByAStranger(t *testing.T) {
 	s := fresh(t)
 	must(t, s.InsertGroup("staff"))
 	must(t, s.Insert(User{ID: "1", Username: "alice", Groups: []string{"staff"}}))
-	must(t, s.Delete("Alice"))
+	remove(t, s, "Alice")
 	must(t, s.Insert(User{ID: "2", Username: "alice"}))
 	if _, err := s.ByID("1"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the old id: %v", err)
@@ -230,7 +237,7 @@ func TestWhatIsNotThereIsNotFoundAndNothingChanges(t *testing.T) {
 		"by id":                  func() error { _, err := s.ByID("nobody"); return err },
 		"empty id":               func() error { _, err := s.ByID(""); return err },
 		"password":               func() error { _, err := s.SetPassword("nobody", "x"); return err },
-		"delete":                 func() error { return s.Delete("nobody") },
+		"delete":                 func() error { _, err := s.Delete("nobody"); return err },
 		"delete group":           func() error { return s.DeleteGroup("none") },
 		"member of no group":     func() error { _, err := s.AddMember("none", "admin"); return err },
 		"no member":              func() error { _, err := s.AddMember("staff", "nobody"); return err },

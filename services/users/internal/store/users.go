@@ -66,11 +66,11 @@ func (s *Store) SetPassword(username, hash string) (User, error) {
 	})
 }
 
-// Delete removes the user of that name, or returns ErrNotFound.
-func (s *Store) Delete(username string) error {
-	return s.update(func(tx *bolt.Tx) error {
-		user, err := byName(tx, username)
-		if err != nil {
+// Delete removes the user of that name, whom it returns, or returns ErrNotFound.
+func (s *Store) Delete(username string) (User, error) {
+	var user User
+	err := s.update(func(tx *bolt.Tx) (err error) {
+		if user, err = byName(tx, username); err != nil {
 			return err
 		}
 		if err := tx.Bucket(bucketNames).Delete(fold(username)); err != nil {
@@ -78,6 +78,7 @@ func (s *Store) Delete(username string) error {
 		}
 		return tx.Bucket(bucketUsers).Delete([]byte(user.ID))
 	})
+	return user, err
 }
 
 // change applies edit to the user of that name, in one transaction.
