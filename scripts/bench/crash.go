@@ -26,7 +26,6 @@ const (
 // A victim is a service that is killed again and again.
 type victim struct {
 	*recovery
-	kills   []time.Time
 	answers []float64 // ms from each kill to the first answer on the service's socket
 }
 
