@@ -10,12 +10,10 @@
 package runstate
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/supervisor/client"
@@ -32,8 +30,8 @@ const maxExits = 20
 type Instance struct {
 	Service  string        `json:"service"`
 	Instance string        `json:"instance"`
-	Children []Child       `json:"children"` // one, and more while one takes over from another
-	Exits    []client.Exit `json:"exits"`    // newest first
+	Children []Child       `json:"children,omitempty"` // one, and more while one takes over from another
+	Exits    []client.Exit `json:"exits,omitempty"`    // newest first
 }
 
 // Child is a process that is started, runs or drains.
@@ -44,105 +42,42 @@ type Child struct {
 	Started     time.Time        `json:"started"`
 }
 
-// record is a file.
-type record struct {
-	Version int `json:"version"`
-	Instance
-}
-
-// State is the run state of this runtime: a folder with a file for each instance, so
-// that a change costs the same however many there are. It is safe for concurrent use.
+// State is the run state of this runtime. It is safe for concurrent use.
 type State struct {
-	dir string
-
-	mu        sync.Mutex
-	instances map[string]*Instance
+	children *folder // small files, for the way from one child to the next
+	exits    *folder // large ones, which nobody waits for
 }
 
 // Open reads the state of a predecessor. aside lists what could not be used, and why.
 func Open(runDir string) (state *State, aside []string, err error) {
-	s := &State{dir: filepath.Join(runDir, "state"), instances: map[string]*Instance{}}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("open the run state: %w", err)
-	}
-	files, err := filepath.Glob(filepath.Join(s.dir, "*.json"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the run state: %w", err)
-	}
-	for _, file := range files {
-		instance, problem := read(file)
-		if problem != nil {
-			kept, err := setAside(file)
-			if err != nil {
-				return nil, nil, err
-			}
-			aside = append(aside, fmt.Sprintf("run state %s cannot be used (%v) and was set aside as %s", file, problem, kept))
-			continue
+	state = &State{children: newFolder(filepath.Join(runDir, "state")), exits: newFolder(filepath.Join(runDir, "exits"))}
+	for _, f := range []*folder{state.children, state.exits} {
+		unusable, err := f.read()
+		if err != nil {
+			return nil, nil, fmt.Errorf("open the run state: %w", err)
 		}
-		s.instances[instance.Instance] = instance
+		aside = append(aside, unusable...)
 	}
-	return s, aside, nil
-}
-
-func read(file string) (*Instance, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, err
-	}
-	if r.Version != Version {
-		return nil, fmt.Errorf("it has version %d, this program knows %d", r.Version, Version)
-	}
-	if r.Instance.Instance == "" || r.Instance.Instance+".json" != filepath.Base(file) {
-		return nil, fmt.Errorf("it is about %q", r.Instance.Instance)
-	}
-	return &r.Instance, nil
-}
-
-func setAside(file string) (string, error) {
-	kept := fmt.Sprintf("%s.unusable-%s", file, time.Now().UTC().Format("20060102T150405.000"))
-	if err := os.Rename(file, kept); err != nil {
-		return "", fmt.Errorf("set the unusable run state aside: %w", err)
-	}
-	return kept, nil
+	return state, aside, nil
 }
 
 // Instances returns copies of all records.
-func (s *State) Instances() []Instance {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	records := make([]Instance, 0, len(s.instances))
-	for _, instance := range s.instances {
-		record := *instance
-		record.Children = slices.Clone(instance.Children) // Started changes them in place
-		records = append(records, record)
-	}
-	return records
-}
+func (s *State) Instances() []Instance { return s.children.all() }
 
 // Exits returns an instance's exit records, newest first.
-func (s *State) Exits(instance string) []client.Exit {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if record, ok := s.instances[instance]; ok {
-		return append([]client.Exit(nil), record.Exits...)
-	}
-	return nil
-}
+func (s *State) Exits(instance string) []client.Exit { return s.exits.get(instance).Exits }
 
 // Starting records that a child is about to be started.
 func (s *State) Starting(service, instance string, child Child) error {
-	return s.update(service, instance, func(record *Instance) {
-		record.Children = append(record.Children, child)
+	return s.children.update(service, instance, func(record *Instance) {
+		record.Children = append(slices.Clone(record.Children), child)
 	})
 }
 
 // Started records the process of a child that was about to be started.
 func (s *State) Started(service, instance, incarnation string, identity process.Identity) error {
-	return s.update(service, instance, func(record *Instance) {
+	return s.children.update(service, instance, func(record *Instance) {
+		record.Children = slices.Clone(record.Children)
 		for n := range record.Children {
 			if record.Children[n].Incarnation == incarnation {
 				record.Children[n].Process = identity
@@ -153,46 +88,19 @@ func (s *State) Started(service, instance, incarnation string, identity process.
 
 // AddExit records an exit, and that the child is gone.
 func (s *State) AddExit(service, instance string, exit client.Exit) error {
-	return s.update(service, instance, func(record *Instance) {
-		record.Exits = append([]client.Exit{exit}, record.Exits...)
-		record.Exits = record.Exits[:min(len(record.Exits), maxExits)]
+	gone := s.children.update(service, instance, func(record *Instance) {
 		record.Children = slices.DeleteFunc(slices.Clone(record.Children), func(c Child) bool {
 			return c.Incarnation == exit.Incarnation
 		})
 	})
+	added := s.exits.update(service, instance, func(record *Instance) {
+		record.Exits = append([]client.Exit{exit}, record.Exits...)
+		record.Exits = record.Exits[:min(len(record.Exits), maxExits)]
+	})
+	return errors.Join(gone, added)
 }
 
 // Forget records that an instance has no children.
 func (s *State) Forget(service, instance string) error {
-	return s.update(service, instance, func(record *Instance) { record.Children = nil })
-}
-
-// update changes an instance's record and writes its file.
-func (s *State) update(service, instance string, change func(*Instance)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	record, ok := s.instances[instance]
-	if !ok {
-		record = &Instance{Service: service, Instance: instance}
-		s.instances[instance] = record
-	}
-	change(record)
-	return s.write(record)
-}
-
-// write replaces an instance's file. The caller holds the lock.
-func (s *State) write(instance *Instance) error {
-	data, err := json.Marshal(record{Version: Version, Instance: *instance})
-	if err != nil {
-		return fmt.Errorf("write the run state: %w", err)
-	}
-	path := filepath.Join(s.dir, instance.Instance+".json")
-	next := path + ".next"
-	if err := os.WriteFile(next, data, 0o600); err != nil {
-		return fmt.Errorf("write the run state: %w", err)
-	}
-	if err := os.Rename(next, path); err != nil {
-		return fmt.Errorf("write the run state: %w", err)
-	}
-	return nil
+	return s.children.update(service, instance, func(record *Instance) { record.Children = nil })
 }

@@ -77,38 +77,46 @@ func TestTheExitOfOneChildLeavesTheOther(t *testing.T) {
 }
 
 func TestAnUnusableStateIsSetAsideAndNeverStopsTheStart(t *testing.T) {
-	dir := t.TempDir()
-	state := open(t, dir)
-	if err := state.AddExit("web", "web-1", client.Exit{Code: 1}); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(filepath.Join(state.dir, "web-1.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	contents := map[string][]byte{
-		"of a later version":  []byte(`{"version":99,"instance":"web-1"}`),
-		"of an older version": []byte(`{"version":1,"instance":"web-1"}`),
-		"not about itself":    []byte(`{"version":2,"instance":"web-2"}`),
-		"a list":              []byte(`[]`),
-	}
-	for i := range whole {
-		contents[fmt.Sprintf("cut at byte %d", i)] = whole[:i]
-	}
-	for name, content := range contents {
+	for _, folder := range []string{"state", "exits"} {
 		dir := t.TempDir()
-		if err := os.Mkdir(filepath.Join(dir, "state"), 0o700); err != nil {
+		state := open(t, dir)
+		start(t, state, "x", process.Identity{Pid: 42})
+		if err := state.AddExit("web", "web-1", client.Exit{Code: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "state", "web-1.json"), content, 0o600); err != nil {
+		whole, err := os.ReadFile(filepath.Join(dir, folder, "web-1.json"))
+		if err != nil {
 			t.Fatal(err)
 		}
-		state, aside, err := Open(dir)
-		if err != nil || len(aside) != 1 || !strings.Contains(aside[0], "set aside") || len(state.Instances()) != 0 {
-			t.Errorf("%s: %q, %v", name, aside, err)
+		contents := map[string][]byte{
+			"of a later version":  []byte(`{"version":99,"instance":"web-1"}`),
+			"of an older version": []byte(`{"version":1,"instance":"web-1"}`),
+			"not about itself":    []byte(`{"version":2,"instance":"web-2"}`),
+			"a list":              []byte(`[]`),
 		}
-		if kept, _ := filepath.Glob(filepath.Join(dir, "state", "web-1.json.unusable-*")); len(kept) != 1 {
-			t.Errorf("%s: kept %v", name, kept)
+		for i := range whole {
+			contents[fmt.Sprintf("cut at byte %d", i)] = whole[:i]
 		}
+		for name, content := range contents {
+			checkSetAside(t, folder, name, content)
+		}
+	}
+}
+
+func checkSetAside(t *testing.T, folder, name string, content []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, folder, "web-1.json"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state, aside, err := Open(dir)
+	if err != nil || len(aside) != 1 || !strings.Contains(aside[0], "set aside") || len(state.Instances())+len(state.Exits("web-1")) != 0 {
+		t.Errorf("%s, %s: %q, %v", folder, name, aside, err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, folder, "web-1.json.unusable-*")); len(kept) != 1 {
+		t.Errorf("%s, %s: kept %v", folder, name, kept)
 	}
 }
