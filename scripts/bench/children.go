@@ -24,6 +24,13 @@ const (
 	crowdRounds = 3
 )
 
+// A setup says how a crowd is started.
+type setup struct {
+	names    []string
+	settings []string   // as in an environment
+	stopped  *[]float64 // gets the seconds that its end took; nil: nobody asks
+}
+
 // A crowd is a supervisor with trivial children.
 type crowd struct {
 	*process
@@ -40,7 +47,7 @@ func measureChildren(ctx context.Context, b *bench) error {
 			return err
 		}
 		bare = append(bare, took.Seconds())
-		err = withCrowd(ctx, crowdNames(crowdSize), &stopped, func(c *crowd) error {
+		err = withCrowd(ctx, setup{names: crowdNames(crowdSize), stopped: &stopped}, func(c *crowd) error {
 			supervised = append(supervised, c.ready.Seconds())
 			return nil
 		})
@@ -62,7 +69,7 @@ func addCrowdCost(ctx context.Context, b *bench) error {
 		size int
 		cost *crowdCost
 	}{{crowdFew, &few}, {crowdSize, &many}} {
-		err := withCrowd(ctx, crowdNames(c.size), nil, func(running *crowd) (err error) {
+		err := withCrowd(ctx, setup{names: crowdNames(c.size)}, func(running *crowd) (err error) {
 			*c.cost, err = costOf(ctx, running.pid)
 			return err
 		})
@@ -124,15 +131,15 @@ func crowdNames(size int) []string {
 
 // withCrowd calls do while a supervised crowd runs, and notes how long its end took. One of
 // which a member crashes all the time runs when the first one answers.
-func withCrowd(ctx context.Context, names []string, stopped *[]float64, do func(*crowd) error) error {
+func withCrowd(ctx context.Context, with setup, do func(*crowd) error) error {
 	return scratch(func(dir string) error {
 		self, err := os.Executable()
 		if err != nil {
 			return err
 		}
-		cmd := exec.Command(self, append([]string{crowdCommand, dir}, names...)...)
-		cmd.Env = append(cleanEnvironment(), envCrowdDir+"="+dir, "OCIS_BASE_DATA_PATH="+dir,
-			"OCIS_BACKOFF_STABLE=100ms", "OCIS_BACKOFF_CAP=250ms") // longer than a loop's child lives, shorter than one that is killed
+		cmd := exec.Command(self, append([]string{crowdCommand, dir}, with.names...)...)
+		cmd.Env = append(cleanEnvironment(), envCrowdDir+"="+dir, "OCIS_BASE_DATA_PATH="+dir)
+		cmd.Env = append(cmd.Env, with.settings...)
 		output := filepath.Join(dir, "output")
 		p, err := startProcess(cmd, output)
 		if err != nil {
@@ -140,8 +147,8 @@ func withCrowd(ctx context.Context, names []string, stopped *[]float64, do func(
 		}
 		c := &crowd{process: p, dir: dir}
 		err = p.until(ctx, startPatience, func(ctx context.Context) error {
-			if slices.Contains(names, loopName) {
-				_, err := c.pidOf(ctx, names[0])
+			if slices.Contains(with.names, loopName) {
+				_, err := c.pidOf(ctx, with.names[0])
 				return err
 			}
 			return saysReady(output)
@@ -152,8 +159,8 @@ func withCrowd(ctx context.Context, names []string, stopped *[]float64, do func(
 		}
 		began := time.Now()
 		err = errors.Join(err, p.stop())
-		if stopped != nil {
-			*stopped = append(*stopped, time.Since(began).Seconds())
+		if with.stopped != nil {
+			*with.stopped = append(*with.stopped, time.Since(began).Seconds())
 		}
 		return err
 	})
@@ -182,7 +189,7 @@ func (c *crowd) recover(ctx context.Context, name string) (float64, error) {
 		next, err := c.pidOf(ctx, name)
 		took := time.Since(began)
 		if err == nil && next != pid {
-			return milliseconds(took), pause(ctx, crashPause)
+			return milliseconds(took), nil
 		}
 		if took > recoveryPatience {
 			return 0, fmt.Errorf("%s does not answer within %s: %w", name, recoveryPatience, err)

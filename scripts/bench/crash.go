@@ -167,6 +167,9 @@ func withSteady(ctx context.Context, b *bench, do func(*stack) error, conclude f
 	})
 }
 
+// loopBackoff is longer than the child of a loop lives, and shorter than one that is killed.
+var loopBackoff = []string{"OCIS_BACKOFF_STABLE=100ms", "OCIS_BACKOFF_CAP=250ms"}
+
 // measureLoop kills a healthy child of a crowd, alone and beside one that crashes all the time.
 func measureLoop(ctx context.Context, b *bench) error {
 	var alone, beside []float64
@@ -174,13 +177,16 @@ func measureLoop(ctx context.Context, b *bench) error {
 		names []string
 		into  *[]float64
 	}{{[]string{"healthy"}, &alone}, {[]string{"healthy", loopName}, &beside}} {
-		err := withCrowd(ctx, c.names, nil, func(running *crowd) error {
+		err := withCrowd(ctx, setup{names: c.names, settings: loopBackoff}, func(running *crowd) error {
 			for range crashes {
 				took, err := running.recover(ctx, "healthy")
 				if err != nil {
 					return err
 				}
 				*c.into = append(*c.into, took)
+				if err := pause(ctx, crashPause); err != nil {
+					return err
+				}
 			}
 			return nil
 		})

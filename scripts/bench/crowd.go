@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -76,7 +78,7 @@ func serveTrivially(name string) {
 }
 
 // superviseCrowd runs a supervisor with trivial services of these names until SIGTERM. It
-// says on its standard output when all are ready.
+// says on its standard output when all are ready, and on SIGUSR1 how many goroutines it has.
 func superviseCrowd(dir string, names []string) error {
 	executable, err := os.Executable()
 	if err != nil {
@@ -103,6 +105,14 @@ func superviseCrowd(dir string, names []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	began := time.Now()
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	go func() { // as long as the process
+		for range asked {
+			debug.FreeOSMemory() // so that what is looked at next is in use, and no garbage
+			fmt.Printf("goroutines %d\n", runtime.NumGoroutine())
+		}
+	}()
 	go func() {
 		<-sup.Ready()
 		fmt.Printf("ready %.3f\n", time.Since(began).Seconds())

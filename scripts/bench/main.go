@@ -41,6 +41,7 @@ var groups = []group{
 	{"crash", "kill -9 of each service under a load of new connections", measureCrash},
 	{"restart", "ocis restart under the same load", measureRestart},
 	{"loop", "recovery beside a service that crashes all the time", measureLoop},
+	{"leaks", "what thousands of kills leave behind", measureLeaks},
 	{"children", "hundreds of trivial children", measureChildren},
 	{"litmus", "conformance through the proxy with TLS", measureLitmus},
 	{"load", "WebDAV beside Apache mod_dav", measureLoad},
