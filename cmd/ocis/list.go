@@ -12,29 +12,15 @@ import (
 )
 
 func listCommand() *cli.Command {
-	return &cli.Command{
+	return showCommand(&cli.Command{
 		Name:  "list",
 		Usage: "show every service with its process",
-		Flags: []cli.Flag{jsonFlag},
-		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
-			runtime, err := runtimeClient()
-			if err != nil {
-				return err
-			}
-			instances, err := runtime.List(c.Context)
-			if err != nil {
-				return err
-			}
-			if c.Bool(jsonFlag.Name) {
-				return print.JSON(c.App.Writer, instances)
-			}
-			printInstances(c, instances)
-			return nil
-		},
-	}
+	}, func(c *cli.Context, runtime *client.Client) ([]client.Instance, error) {
+		if err := noArguments(c); err != nil {
+			return nil, err
+		}
+		return runtime.List(c.Context)
+	}, printInstances)
 }
 
 // maxNode keeps the table within 80 columns on machines with long names.

@@ -60,16 +60,22 @@ func unknownSubcommand(c *cli.Context) error {
 	return unknownWord(c.Args().First(), names, c.Command.HelpName+" --help")
 }
 
-// serveAlone is what the supervisor executes, and what people type.
-func serveAlone(c *cli.Context, b builtin) error {
+// openService reads the configuration for a command that takes no arguments.
+func openService(c *cli.Context, b builtin) (*config.Source, plugins.Service, error) {
 	if err := noArguments(c); err != nil {
-		return err
+		return nil, plugins.Service{}, err
 	}
 	src, err := config.Open()
 	if err != nil {
-		return err
+		return nil, plugins.Service{}, err
 	}
 	service, err := b.build(src)
+	return src, service, err
+}
+
+// serveAlone is what the supervisor executes, and what people type.
+func serveAlone(c *cli.Context, b builtin) error {
+	src, service, err := openService(c, b)
 	if err != nil {
 		return err
 	}
@@ -87,14 +93,7 @@ func serveAlone(c *cli.Context, b builtin) error {
 const healthTimeout = 5 * time.Second
 
 func health(c *cli.Context, b builtin) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
-	src, err := config.Open()
-	if err != nil {
-		return err
-	}
-	service, err := b.build(src)
+	src, service, err := openService(c, b)
 	if err != nil {
 		return err
 	}

@@ -14,32 +14,18 @@ import (
 )
 
 func statusCommand() *cli.Command {
-	return &cli.Command{
+	return showCommand(&cli.Command{
 		Name:         "status",
 		Usage:        "show one service in full: needs, sockets, last exits, log lines",
 		ArgsUsage:    "SERVICE",
-		Flags:        []cli.Flag{jsonFlag},
 		BashComplete: completeServices,
-		Action: func(c *cli.Context) error {
-			name, err := oneService(c)
-			if err != nil {
-				return err
-			}
-			runtime, err := runtimeClient()
-			if err != nil {
-				return err
-			}
-			status, err := runtime.Status(c.Context, name)
-			if err != nil {
-				return err
-			}
-			if c.Bool(jsonFlag.Name) {
-				return print.JSON(c.App.Writer, status)
-			}
-			printStatus(c, status)
-			return nil
-		},
-	}
+	}, func(c *cli.Context, runtime *client.Client) (client.Service, error) {
+		name, err := oneService(c)
+		if err != nil {
+			return client.Service{}, err
+		}
+		return runtime.Status(c.Context, name)
+	}, printStatus)
 }
 
 func printStatus(c *cli.Context, s client.Service) {

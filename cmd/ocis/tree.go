@@ -11,30 +11,16 @@ import (
 )
 
 func treeCommand() *cli.Command {
-	return &cli.Command{
+	return showCommand(&cli.Command{
 		Name:        "tree",
 		Usage:       "show who needs whom",
 		Description: "Below each service stands what it needs. A service that several need is shown below each of them.",
-		Flags:       []cli.Flag{jsonFlag},
-		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
-			runtime, err := runtimeClient()
-			if err != nil {
-				return err
-			}
-			nodes, err := runtime.Tree(c.Context)
-			if err != nil {
-				return err
-			}
-			if c.Bool(jsonFlag.Name) {
-				return print.JSON(c.App.Writer, nodes)
-			}
-			printTree(c, nodes)
-			return nil
-		},
-	}
+	}, func(c *cli.Context, runtime *client.Client) ([]client.TreeNode, error) {
+		if err := noArguments(c); err != nil {
+			return nil, err
+		}
+		return runtime.Tree(c.Context)
+	}, printTree)
 }
 
 func printTree(c *cli.Context, nodes []client.TreeNode) {
