@@ -37,8 +37,9 @@ type HealthRequest struct {
 
 // HealthReply is a child's own opinion of itself.
 type HealthReply struct {
-	Healthy bool
-	Message string // why not
+	Healthy  bool
+	Message  string // why not
+	Draining bool   // it was asked to end, by whomever, and accepts no more
 }
 
 // ShutdownRequest asks a child to drain and exit within Deadline.
@@ -76,6 +77,7 @@ func (c *contract) Health(request HealthRequest, reply *HealthReply) error {
 	c.host.heard()
 	ctx, cancel := context.WithTimeout(context.Background(), request.Timeout)
 	defer cancel()
+	reply.Draining = c.host.draining()
 	if err := c.host.health(ctx); err != nil {
 		reply.Message = err.Error()
 		return nil

@@ -15,7 +15,7 @@ import (
 const (
 	ExitDrained = 0 // asked to stop, and drained
 	ExitCrashed = 1 // Run returned although nobody asked
-	ExitLate    = 2 // asked to stop, and did not drain within the deadline
+	ExitLate    = 2 // asked to stop, and did not drain, or not within the deadline
 )
 
 // errEnded answers calls that come while the process is on its way out.
@@ -77,10 +77,13 @@ func (h *host) run() {
 
 // exitCode decides what the end of Run means.
 func exitCode(err error, asked bool) int {
-	if err == nil && asked {
-		return ExitDrained
+	switch {
+	case !asked:
+		return ExitCrashed
+	case err != nil:
+		return ExitLate
 	}
-	return ExitCrashed
+	return ExitDrained
 }
 
 // unreachable is called when go-plugin has ended: it could not listen, or accepts no
@@ -132,8 +135,11 @@ func (h *host) waitReady(ctx context.Context) ([]Registration, error) {
 	}
 }
 
+// draining tells whether the service was asked to end.
+func (h *host) draining() bool { return h.ctx.Err() != nil }
+
 func (h *host) health(ctx context.Context) error {
-	if h.ctx.Err() != nil {
+	if h.draining() {
 		return nil // draining is not an illness
 	}
 	return h.child.Health(ctx)

@@ -61,7 +61,7 @@ func TestTheExitCodeSaysHowRunEnded(t *testing.T) {
 		want  int
 	}{
 		"asked, and drained":        {untilAsked, true, ExitDrained},
-		"asked, and failed":         {func(ctx context.Context, _ *Child) error { <-ctx.Done(); return failure }, true, ExitCrashed},
+		"asked, and failed":         {func(ctx context.Context, _ *Child) error { <-ctx.Done(); return failure }, true, ExitLate},
 		"not asked, and failed":     {func(context.Context, *Child) error { return failure }, false, ExitCrashed},
 		"not asked, and just ended": {func(context.Context, *Child) error { return nil }, false, ExitCrashed},
 	} {

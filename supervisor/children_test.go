@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 )
@@ -96,8 +97,8 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 		fmt.Fprint(conn, os.Getpid())
 		conn.Close()
 	}
-	if behaviour == "stubborn" {
-		select {}
+	if behaviour == "stubborn" || behaviour == "lingers" {
+		time.Sleep(time.Hour) // its grace, or a signal, ends it
 	}
 	return nil
 }

@@ -93,6 +93,10 @@ func (o *observer) say(from client.Status, now instance.Snapshot) {
 	name := o.service.shortName(now.Name)
 	switch now.Status {
 	case client.StatusReady:
+		if from == client.StatusUnhealthy && now.Message == "" {
+			o.log(now).Infof("%s is healthy again", name)
+			return
+		}
 		took, more := time.Since(now.Started), ""
 		if now.Message != "" {
 			more = ", " + now.Message
@@ -121,7 +125,7 @@ func listed(now instance.Snapshot) bool {
 
 // failEssential ends the runtime when it cannot do without the service.
 func (o *observer) failEssential(now instance.Snapshot) {
-	if !o.service.declaration.Essential || !o.service.failed() {
+	if !o.service.declaration.Essential || o.service.status() != client.StatusFailed {
 		return
 	}
 	select {

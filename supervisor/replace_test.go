@@ -178,6 +178,77 @@ func TestAChildThatDiesWhileItIsReplacedIsReplacedAllTheMore(t *testing.T) {
 	}
 }
 
+func TestTheLastWordsOfAChildThatDiesWhileItIsReplacedAreKept(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "careful"}})
+	r.awaitReady()
+	order, outcome := restartHeld(r)
+	if err := r.Crash(t.Context(), "web", syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitStatus("web", client.StatusStarting)
+	order("go on")
+	if err := <-outcome; err != nil {
+		t.Error(err)
+	}
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	if last := r.instance("web").LastExit; !strings.Contains(last.Message, "SIGQUIT: quit") {
+		t.Errorf("the record is %+v", last)
+	}
+}
+
+func TestAChildThatDrainsUnaskedIsReplacedBeforeItHasGone(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "lingers"}})
+	r.awaitReady()
+	before := r.instance("web")
+	if err := r.Crash(t.Context(), "web", syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	r.await("another one serves", func() bool {
+		now := r.instance("web")
+		return now.Status == client.StatusReady && now.Pid != before.Pid
+	})
+	if processIsGone(before.Pid) {
+		t.Error("the one that drains was not given its time")
+	}
+	if answer, err := r.ask("web"); err != nil || answer != fmt.Sprint(r.instance("web").Pid) {
+		t.Errorf("answered by %q, %v", answer, err)
+	}
+	if err := r.Kill(t.Context(), "web"); err != nil || !processIsGone(before.Pid) {
+		t.Errorf("after kill: %v, the one that drains is gone: %v", err, processIsGone(before.Pid))
+	}
+}
+
+func TestAChildThatHangsWhileItStartsIsReplaced(t *testing.T) {
+	r := prepareRuntime(t, tempDir(t), map[string]testChild{"web": {behaviour: "careful"}}, testSettings())
+	held := r.holdBack("web")
+	r.serve()
+	held.awaitChild()
+	before := r.instance("web")
+	if err := r.Crash(t.Context(), "web", syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitReady()
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	if last := r.instance("web").LastExit; last.Pid != before.Pid || last.Cause != client.CauseHung {
+		t.Errorf("the record is %+v", last)
+	}
+}
+
+func TestAKillDuringTheStartIsRecordedAsWhatItIs(t *testing.T) {
+	r := prepareRuntime(t, tempDir(t), map[string]testChild{"web": {behaviour: "careful"}}, testSettings())
+	held := r.holdBack("web")
+	r.serve()
+	held.awaitChild()
+	if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitReady()
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	if last := r.instance("web").LastExit; last.Cause != client.CauseSignal || last.Signal != "SIGKILL" || last.Message != "killed by SIGKILL" {
+		t.Errorf("the record is %+v", last)
+	}
+}
+
 func TestTheRuntimeStopsWhileAChildIsReplaced(t *testing.T) {
 	r := startRuntime(t, map[string]testChild{"web": {behaviour: "careful"}})
 	r.awaitReady()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 
@@ -123,26 +124,21 @@ func each(instances []*instance.Instance, do func(*instance.Instance) error) err
 	return errors.Join(problems...)
 }
 
-// status is the service's as a whole: it is as good as its best instance.
-func (svc *service) status() client.Status {
-	instances := svc.all()
-	best := instances[0].Snapshot().Status
-	for _, i := range instances[1:] {
-		if status := i.Snapshot().Status; status == client.StatusReady {
-			best = status
-		}
-	}
-	return best
+// fromBest are the states of an instance, the best for its service first.
+var fromBest = []client.Status{
+	client.StatusReady, client.StatusUnhealthy, client.StatusStarting, client.StatusBackoff,
+	client.StatusStopping, client.StatusFailed, client.StatusStopped,
 }
 
-// failed tells whether no instance runs or will.
-func (svc *service) failed() bool {
+// status is the service's as a whole: it is as good as its best instance.
+func (svc *service) status() client.Status {
+	var statuses []client.Status
 	for _, i := range svc.all() {
-		if i.Snapshot().Status != client.StatusFailed {
-			return false
-		}
+		statuses = append(statuses, i.Snapshot().Status)
 	}
-	return true
+	return slices.MinFunc(statuses, func(x, y client.Status) int {
+		return slices.Index(fromBest, x) - slices.Index(fromBest, y)
+	})
 }
 
 // maxReplicas bounds a mistake.

@@ -58,6 +58,7 @@ type Child struct {
 	client     *plugin.Client
 	controlDir string // made by go-plugin for this child's socket
 
+	greeted   chan struct{} // closed when the handshake line has come, or will not
 	handshake chan struct{} // closed when remote and err are set
 	remote    *plugins.Remote
 	err       error
@@ -67,7 +68,7 @@ type Child struct {
 // Start executes the program and returns as soon as its process exists; WaitReady
 // tells about the rest. The child must be waited for with Wait, which also cleans up.
 func Start(spec Spec) (*Child, error) {
-	c := &Child{spec: spec, handshake: make(chan struct{})}
+	c := &Child{spec: spec, greeted: make(chan struct{}), handshake: make(chan struct{})}
 	executed := make(chan *childRunner, 1)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugins.Handshake,
@@ -101,6 +102,7 @@ func Start(spec Spec) (*Child, error) {
 // shakeHands blocks until the child has said who it is, or has ended.
 func (c *Child) shakeHands() (*plugins.Remote, error) {
 	protocol, err := c.client.Client()
+	close(c.greeted)
 	if err != nil {
 		return nil, fmt.Errorf("no handshake: %s", oneLine(err))
 	}
@@ -146,6 +148,10 @@ func (c *Child) Pid() int { return c.process.Pid() }
 
 // Done is closed when the process has ended.
 func (c *Child) Done() <-chan struct{} { return c.process.Done() }
+
+// Greeted is closed when the handshake line of the child has come, or will not come any more.
+// From then on it answers calls at once, or hangs.
+func (c *Child) Greeted() <-chan struct{} { return c.greeted }
 
 // Wait blocks until the process has ended and everything of it is cleaned up.
 func (c *Child) Wait() process.Exit {

@@ -8,7 +8,7 @@ import (
 
 // The bounds of the ladder's steps.
 const (
-	askTimeout  = time.Second     // for an answer to Shutdown
+	askTimeout  = 3 * time.Second // for an answer to Shutdown; a busy child may need what a hung one does not use
 	termTimeout = 2 * time.Second // from SIGTERM to SIGKILL
 )
 

@@ -20,6 +20,8 @@ func (k *keeper) ended(r *run) {
 		k.now.Message = "was not replaced: " + r.why(exit) + "; " + goesOn
 		k.publish(k.now)
 		k.record(r, exit, goesOn)
+	case r.dropped:
+		k.record(r, exit, "not needed any more")
 	default:
 		k.record(r, exit, "replaced")
 	}
@@ -37,14 +39,14 @@ func (k *keeper) currentEnded(r *run, exit process.Exit) {
 	case k.now.Status == client.StatusStopping:
 		k.record(r, exit, restart.Decide(restart.Facts{Wanted: k.now.Wanted, Asked: true}, k.options.Backoff, 0).String())
 	case k.successor != nil:
-		k.current = k.successor
-		k.clearSuccessor()
-		k.show(k.current)
-		k.become(endedNow, r.why(exit))
+		k.promote(r.why(exit))
 		k.record(r, exit, "its replacement was starting already")
 	default:
 		decision := k.decide(r, exit)
 		k.follow(decision, r.why(exit))
+		if k.current != nil { // the next one's lines follow
+			r.logTo = k.current.logFrom
+		}
 		k.record(r, exit, decision.String())
 	}
 }
@@ -84,7 +86,7 @@ func (r *run) why(exit process.Exit) string {
 // record hands the end of a child to the observer, in a goroutine of its own.
 func (k *keeper) record(r *run, exit process.Exit, decision string) {
 	end := End{
-		Instance: k.now.Name, LogFrom: r.logFrom,
+		Instance: k.now.Name, LogFrom: r.logFrom, LogTo: r.logTo,
 		Exit: client.Exit{
 			Code: exit.Code, At: time.Now().UTC(), Pid: r.pid(), Incarnation: r.incarnation,
 			UptimeSeconds: time.Since(r.started).Seconds(), Expected: r.asked, Decision: decision,
@@ -96,9 +98,6 @@ func (k *keeper) record(r *run, exit process.Exit, decision string) {
 	}
 	if exit.Code < 0 {
 		end.Reason = r.reason
-	}
-	if k.current != nil { // its lines follow
-		end.LogTo = k.current.logFrom
 	}
 	k.helpers.Go(func() {
 		k.options.Observer.Exited(end)

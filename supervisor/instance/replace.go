@@ -53,12 +53,36 @@ func (k *keeper) takeOver(nodes []plugins.Registration) {
 	k.drain(before, k.stopGrace())
 }
 
+// letGo starts another child at once when one drains although nobody asked it here to, such as
+// one that somebody sent SIGTERM: it accepts no more. It has its grace, like any other.
+func (k *keeper) letGo(r *run) {
+	grace := k.stopGrace()
+	k.helpers.Go(func() { r.child.Stop(k.serving, grace) })
+	k.current = nil
+	k.now.Pid, k.now.Nodes = 0, nil
+	k.failures = 0
+	if k.successor != nil {
+		k.promote("the one before it drains")
+		return
+	}
+	k.become(endedNow, "the one before it drains")
+	k.execute()
+}
+
+// promote makes a successor that is not ready yet the present child.
+func (k *keeper) promote(why string) {
+	k.current = k.successor
+	k.clearSuccessor()
+	k.show(k.current)
+	k.become(endedNow, why)
+}
+
 func (k *keeper) clearSuccessor() { k.successor, k.now.Successor = nil, "" }
 
 // dropSuccessor kills a child that is not needed any more.
 func (k *keeper) dropSuccessor() {
 	if k.successor != nil {
-		k.successor.asked = true
+		k.successor.asked, k.successor.dropped = true, true
 		k.successor.child.Kill()
 		k.clearSuccessor()
 	}

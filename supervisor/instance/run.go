@@ -18,7 +18,9 @@ type run struct {
 	started     time.Time
 	child       *child.Child // nil: it could not be started
 	logFrom     int64        // where its lines begin in the log
+	logTo       int64        // where they end; 0: at the end of the log
 	asked       bool         // it was asked to end
+	dropped     bool         // it was to take over, and is not needed any more
 	cause       client.Cause // of its end, when the supervisor ended it
 	reason      string       // the same in words
 }
@@ -35,12 +37,14 @@ func (r *run) kill(cause client.Cause, reason string) {
 	r.child.Kill()
 }
 
-// endsBefore waits for the child's end until ctx is done.
-func (r *run) endsBefore(ctx context.Context) bool {
+// endsWithin waits for the child's end.
+func (r *run) endsWithin(bound time.Duration) bool {
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
 	select {
 	case <-r.child.Done():
 		return true
-	case <-ctx.Done():
+	case <-timer.C:
 		return false
 	}
 }
@@ -91,14 +95,50 @@ func (k *keeper) awaitEnd(r *run) {
 	})
 }
 
+// awaitReady lets goroutines wait for the child to be ready, and see to it that it does not
+// hang meanwhile.
 func (k *keeper) awaitReady(r *run) {
-	bound := k.readyTimeout()
+	ctx, cancel := context.WithTimeout(k.serving, k.readyTimeout())
 	k.helpers.Go(func() {
-		ctx, cancel := context.WithTimeout(k.serving, bound)
 		defer cancel()
 		nodes, err := r.child.WaitReady(ctx)
+		if err != nil && ctx.Err() == nil && r.endsWithin(k.options.HealthTimeout) {
+			return // it ended, and that is told by itself
+		}
 		k.report(r, func() { k.readyOrNot(r, nodes, err) })
 	})
+	k.helpers.Go(func() { k.watchStart(ctx, r) })
+}
+
+// watchStart asks a child that is starting whether it lives, until ctx is done. Any answer
+// is life. How long the handshake may take, on a machine where hundreds start, is bounded
+// by the child's StartTimeout.
+func (k *keeper) watchStart(ctx context.Context, r *run) {
+	select {
+	case <-r.child.Greeted():
+	case <-ctx.Done():
+		return
+	}
+	for {
+		select {
+		case <-time.After(k.options.HealthInterval):
+		case <-ctx.Done():
+			return
+		}
+		asking, cancel := context.WithTimeout(ctx, k.options.HealthTimeout)
+		_, err := r.child.Health(asking)
+		late := err != nil && asking.Err() != nil
+		cancel()
+		if late && ctx.Err() == nil {
+			k.report(r, func() { r.kill(client.CauseHung, k.hung("while it started")) })
+			return
+		}
+	}
+}
+
+// hung says what is wrong with a child that does not answer.
+func (k *keeper) hung(when string) string {
+	return fmt.Sprintf("hung: no answer to a health check within %s %s", k.options.HealthTimeout, when)
 }
 
 func (k *keeper) readyTimeout() time.Duration {
@@ -133,7 +173,7 @@ func (k *keeper) askHealth() {
 		asked := time.Now()
 		reply, err := r.child.Health(ctx)
 		took := time.Since(asked)
-		if err != nil && ctx.Err() == nil && r.endsBefore(ctx) {
+		if err != nil && ctx.Err() == nil && r.endsWithin(bound) {
 			return // the connection broke because the child ended, and that is told by itself
 		}
 		k.report(r, func() { k.judge(r, reply, took, err) })
@@ -167,11 +207,14 @@ func (k *keeper) judge(r *run, reply plugins.HealthReply, took time.Duration, er
 		return
 	}
 	if err != nil {
-		r.kill(client.CauseHung, fmt.Sprintf("hung: no answer to a health check within %s (%v)", k.options.HealthTimeout, err))
+		r.kill(client.CauseHung, k.hung(fmt.Sprintf("(%v)", err)))
 		return
 	}
 	k.options.Observer.HealthAnswered(k.now.Name, took)
 	switch {
+	case reply.Draining && !k.options.Declaration.Singleton:
+		k.letGo(r)
+		return
 	case !reply.Healthy && status == client.StatusReady:
 		k.become(becameBad, reply.Message)
 	case reply.Healthy && status == client.StatusUnhealthy:
