@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -70,18 +71,28 @@ func (s *Supervisor) Kill(ctx context.Context, name string) error {
 }
 
 // Restart replaces the children of a service one after the other, or that of one instance.
+// Of a service that runs, what was stopped on purpose stays so.
 // It blocks until the last new one is ready; the first that does not become ready ends it.
 func (s *Supervisor) Restart(ctx context.Context, name string) error {
 	_, instances, err := s.targets(ctx, name)
 	if err != nil {
 		return err
 	}
-	for _, i := range instances {
+	for _, i := range wantedOrAll(instances) {
 		if err := i.Restart(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wantedOrAll leaves out those that somebody has stopped, unless that is all of them.
+func wantedOrAll(instances []*instance.Instance) []*instance.Instance {
+	wanted := slices.DeleteFunc(slices.Clone(instances), func(i *instance.Instance) bool { return !i.Snapshot().Wanted })
+	if len(wanted) == 0 {
+		return instances
+	}
+	return wanted
 }
 
 // Crash sends a signal to a child and returns at once. Of a service's children it is the

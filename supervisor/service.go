@@ -28,7 +28,7 @@ type service struct {
 	settled     chan struct{} // closed when one was ready, or has failed to become so
 	settleOnce  sync.Once
 
-	scaling sync.Mutex // held while instances come and go
+	scaling chan struct{} // has room for one: who changes the number of instances
 
 	mu        sync.Mutex
 	instances []*instance.Instance // NAME-1, NAME-2, …; never empty
@@ -39,7 +39,7 @@ type service struct {
 func newService(s *Supervisor, declaration plugins.Declaration, wanted bool) *service {
 	return &service{
 		supervisor: s, declaration: declaration, wanted: wanted,
-		sockets: sockets.New(declaration.Name, declaration.Sockets), ready: make(chan struct{}), settled: make(chan struct{}),
+		sockets: sockets.New(declaration.Name, declaration.Sockets), ready: make(chan struct{}), settled: make(chan struct{}), scaling: make(chan struct{}, 1),
 		tokens: map[*instance.Instance]suture.ServiceToken{},
 	}
 }
@@ -160,25 +160,43 @@ func (svc *service) scale(ctx context.Context, replicas int) error {
 	if err := checkReplicas(svc.declaration, replicas); err != nil {
 		return err
 	}
-	svc.scaling.Lock()
-	defer svc.scaling.Unlock()
-	instances := svc.all()
-	for _, extra := range instances[min(replicas, len(instances)):] {
-		if err := extra.Kill(ctx); err != nil {
-			return err
-		}
+	select {
+	case svc.scaling <- struct{}{}:
+		defer func() { <-svc.scaling }()
+	case <-ctx.Done():
+		return fmt.Errorf("scale %s: somebody else does it just now: %w", svc.declaration.Name, context.Cause(ctx))
 	}
-	for range len(instances) - replicas {
-		if err := svc.removeLast(); err != nil {
-			return fmt.Errorf("scale %s: %w", svc.declaration.Name, err)
-		}
+	instances := svc.all()
+	if replicas < len(instances) {
+		return svc.shrink(ctx, instances[replicas:])
 	}
 	wanted := instances[0].Snapshot().Wanted
+	var added []*instance.Instance
 	for range replicas - len(instances) {
-		svc.add(wanted)
+		added = append(added, svc.add(wanted))
 	}
 	if !wanted {
 		return nil
 	}
-	return each(svc.all(), func(i *instance.Instance) error { return i.Run(ctx) })
+	return each(added, func(i *instance.Instance) error { return i.Run(ctx) })
+}
+
+// shrink drains and removes the last instances. What it has begun it ends, also when the
+// caller goes: what still drains then is ended at once.
+func (svc *service) shrink(ctx context.Context, extra []*instance.Instance) error {
+	late := each(extra, func(i *instance.Instance) error {
+		err := i.Kill(ctx)
+		if err == nil {
+			return nil
+		}
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), treeTimeout)
+		defer cancel()
+		return errors.Join(err, i.Abort(ending))
+	})
+	for range extra {
+		if err := svc.removeLast(); err != nil {
+			return errors.Join(late, fmt.Errorf("scale %s: %w", svc.declaration.Name, err))
+		}
+	}
+	return late
 }

@@ -213,6 +213,9 @@ func errGone(name string) error {
 // send returns the incarnation that the command found.
 func (i *Instance) send(ctx context.Context, c command) (incarnation string, err error) {
 	c.reply = make(chan reply, 1)
+	if ctx.Err() != nil { // the select below might choose to carry out what nobody waits for
+		return "", fmt.Errorf("%s did not get the command: %w", i.options.Name, context.Cause(ctx))
+	}
 	select {
 	case i.commands <- c:
 		answer := <-c.reply // the loop answers before it does anything else
