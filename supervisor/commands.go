@@ -19,29 +19,41 @@ func (s *Supervisor) find(ctx context.Context, name string) (*service, error) {
 	if !ok {
 		return nil, unknownService(name, s.graph.Names())
 	}
+	return svc, s.awaitServing(ctx)
+}
+
+func (s *Supervisor) awaitServing(ctx context.Context) error {
 	select {
 	case <-s.serving:
-		return svc, nil
+		return nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the runtime is still starting: %w", context.Cause(ctx))
+		return fmt.Errorf("the runtime is still starting: %w", context.Cause(ctx))
 	}
 }
 
-// targets returns the instances that a name means: all of a service's, or the one of that
-// name. It returns an *UnknownServiceError for a name that neither has.
+// targets is lookUp, once commands are taken.
 func (s *Supervisor) targets(ctx context.Context, name string) (*service, []*instance.Instance, error) {
-	svc, err := s.find(ctx, name)
+	svc, instances, err := s.lookUp(name)
 	if err == nil {
+		err = s.awaitServing(ctx)
+	}
+	return svc, instances, err
+}
+
+// lookUp returns the instances that a name means: all of a service's, or the one of that
+// name. It returns an *UnknownServiceError for a name that neither has.
+func (s *Supervisor) lookUp(name string) (*service, []*instance.Instance, error) {
+	if svc, ok := s.services[name]; ok {
 		return svc, svc.all(), nil
 	}
-	if svc, err := s.find(ctx, serviceOf(name)); err == nil {
+	if svc, ok := s.services[serviceOf(name)]; ok {
 		for _, i := range svc.all() {
 			if i.String() == name {
 				return svc, []*instance.Instance{i}, nil
 			}
 		}
 	}
-	return nil, nil, err
+	return nil, nil, unknownService(name, s.graph.Names())
 }
 
 // serviceOf returns the service of an instance's name.
@@ -125,12 +137,18 @@ func (s *Supervisor) Scale(ctx context.Context, name string, replicas int) error
 // History returns what happened to services and to the runtime.
 func (s *Supervisor) History() *history.Log { return s.history }
 
-// LogPath returns the file that a service's output goes to.
-func (s *Supervisor) LogPath(name string) (string, error) {
-	if _, ok := s.services[name]; !ok {
-		return "", unknownService(name, s.graph.Names())
+// LogPaths returns the files that the output of a service, or of one instance, goes to, by
+// the name that people see.
+func (s *Supervisor) LogPaths(name string) (map[string]string, error) {
+	svc, instances, err := s.lookUp(name)
+	if err != nil {
+		return nil, err
 	}
-	return s.options.Paths.Log(name), nil
+	paths := make(map[string]string, len(instances))
+	for _, i := range instances {
+		paths[svc.shortName(i.String())] = svc.logPath(i.String())
+	}
+	return paths, nil
 }
 
 // Names returns all services, sorted.

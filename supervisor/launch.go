@@ -23,10 +23,7 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 		if err := svc.sockets.Hold(instance); err != nil {
 			return child.Spec{}, nil, err
 		}
-		path := s.options.Paths.Log(name)
-		if err := logfile.Bound(path, s.options.Settings.logLimits()); err != nil {
-			s.log.WithError(err).Warnf("the log of %s may grow", name)
-		}
+		path := svc.logPath(instance)
 		log, err := logfile.Open(path)
 		if err != nil {
 			return child.Spec{}, nil, err
@@ -89,9 +86,11 @@ func (s *Supervisor) boundLogs() {
 		case <-s.aborted.Done():
 			return
 		}
-		for name := range s.services {
-			if err := logfile.Bound(s.options.Paths.Log(name), s.options.Settings.logLimits()); err != nil {
-				s.log.WithError(err).Warnf("the log of %s may grow", name)
+		for _, svc := range s.services {
+			for _, i := range svc.all() {
+				if err := logfile.Bound(svc.logPath(i.String()), s.options.Settings.logLimits()); err != nil {
+					s.log.WithError(err).Warnf("the log of %s may grow", i)
+				}
 			}
 		}
 	}

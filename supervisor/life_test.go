@@ -69,6 +69,13 @@ func TestAServiceThatCannotStartDoesNotTakeThoseWithItThatNeedIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.awaitStatus("stopped", client.StatusReady)
+	select { // systemd is told to go on, and nobody that all are ready
+	case <-r.Settled():
+	case <-r.Ready():
+		t.Error("ready although users is not")
+	case <-time.After(patience):
+		t.Error("it does not settle")
+	}
 }
 
 func TestAKilledChildIsReplacedAndNobodyElseNotices(t *testing.T) {
@@ -366,29 +373,18 @@ func TestStopWorksWhileAChildHangs(t *testing.T) {
 	}
 }
 
-func TestTheChildrenOfADeadRuntimeAreEndedAndItsRecordsKept(t *testing.T) {
+func TestExitRecordsOutliveTheRuntime(t *testing.T) {
 	base := tempDir(t)
-	first := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
-	first.serve()
-	first.awaitReady()
-	left := first.instance("web")
-	state, err := os.ReadFile(filepath.Join(base, "run", "state", "web-1.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The state as a runtime leaves it that was killed: written back after an orderly stop, with
-	// a process that really runs under the recorded identity.
-	if err := first.stop(); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(state), fmt.Sprintf(`"pid":%d`, left.Pid)) {
-		t.Fatalf("the state does not name the child: %s", state)
-	}
-	second := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
-	second.serve()
-	second.awaitReady()
-	if exits, err := second.Status(t.Context(), "web"); err != nil || len(exits.Exits) != 1 {
-		t.Errorf("%d exits are remembered, %v", len(exits.Exits), err)
+	for run := 1; run <= 2; run++ {
+		r := prepareRuntime(t, base, map[string]testChild{"web": {}}, testSettings())
+		r.serve()
+		r.awaitReady()
+		if status, err := r.Status(t.Context(), "web"); err != nil || len(status.Exits) != run-1 {
+			t.Errorf("runtime %d remembers %d exits, %v", run, len(status.Exits), err)
+		}
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -137,7 +137,7 @@ func (o *observer) failEssential(now instance.Snapshot) {
 // Exited implements instance.Observer. It runs beside the next start.
 func (o *observer) Exited(end instance.End) {
 	s, name, exit := o.supervisor, o.service.declaration.Name, end.Exit
-	exit.LastLines = logfile.LastWords(s.options.Paths.Log(name), lastLines, end.LogFrom, end.LogTo)
+	exit.LastLines = logfile.LastWords(o.service.logPath(end.Instance), lastLines, end.LogFrom, end.LogTo)
 	exit.Cause = o.causeOf(exit)
 	if exit.Cause == client.CauseMemory {
 		end.Reason = "out of memory"

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -355,6 +357,105 @@ func TestScalingDownDrains(t *testing.T) {
 	if err := r.Run(t.Context(), "web"); err != nil || len(r.nodes.entered()) != 2 {
 		t.Errorf("%v; the registry has %v", err, r.nodes.entered())
 	}
+}
+
+func TestScalingDownLetsTheLastOnesFinish(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	if err := r.Scale(t.Context(), "web", 2); err != nil {
+		t.Fatal(err)
+	}
+	r.await("the second is ready", func() bool { return len(r.nodes.entered()) == 2 })
+	if err := r.Scale(t.Context(), "web", 1); err != nil {
+		t.Fatal(err)
+	}
+	var exit *client.Exit
+	events, _ := r.History().Since(0)
+	for _, event := range events {
+		if event.Instance == "web-2" && event.Exit != nil {
+			exit = event.Exit
+		}
+	}
+	if exit == nil || exit.Code != plugins.ExitDrained || !exit.Expected {
+		t.Errorf("the second one's end is %+v", exit)
+	}
+}
+
+func TestAScaleThatNobodyWaitsForEndsWhatItHasBegun(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "lingers"}})
+	r.awaitReady()
+	if err := r.Scale(t.Context(), "web", 2); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	scaled := make(chan error, 1)
+	go func() { scaled <- r.Scale(ctx, "web", 1) }()
+	r.await("the second drains", func() bool { return r.statuses("web")["web-2"] == client.StatusStopping })
+	waiting, stopWaiting := context.WithTimeout(t.Context(), patience/16)
+	defer stopWaiting()
+	if err := r.Scale(waiting, "web", 3); err == nil || !strings.Contains(err.Error(), "somebody else") {
+		t.Errorf("the second scale says %v", err)
+	}
+	cancel()
+	if err := <-scaled; err == nil {
+		t.Error("the first scale says that it worked")
+	}
+	if pids := r.pids("web"); len(pids) != 1 {
+		t.Errorf("there are %v", pids)
+	}
+}
+
+func TestWhatWasStoppedOnPurposeIsNotStartedByOtherCommands(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	if err := r.Scale(t.Context(), "web", 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Kill(t.Context(), "web-2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.Restart(t.Context(), "web"), r.Scale(t.Context(), "web", 3)); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.statuses("web"); got["web-1"] != client.StatusReady || got["web-2"] != client.StatusStopped || got["web-3"] != client.StatusReady {
+		t.Errorf("they are %v", got)
+	}
+}
+
+func TestEachInstanceHasALogOfItsOwn(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	if err := r.Scale(t.Context(), "web", 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Crash(t.Context(), "web-2", syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	r.await("both are ready", func() bool { return len(r.nodes.entered()) == 2 && r.pids("web")["web-2"] != 0 })
+	if err := r.Crash(t.Context(), "web-1", syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	r.await("both have records", func() bool {
+		status, err := r.Status(t.Context(), "web")
+		return err == nil && len(status.Exits) == 2
+	})
+	for instance, want := range map[string]string{"web-1": "killed by SIGHUP", "web-2": "SIGQUIT: quit"} {
+		status, err := r.Status(t.Context(), instance)
+		if err != nil || len(status.Exits) != 1 || !strings.Contains(status.Exits[0].Message, want) || strings.Contains(status.Exits[0].Message, "SIGQUIT") != (instance == "web-2") {
+			t.Errorf("%s: %+v, %v", instance, status.Exits, err)
+		}
+	}
+}
+
+// statuses returns the states of a service's instances.
+func (r *runtime) statuses(service string) map[string]client.Status {
+	statuses := map[string]client.Status{}
+	for _, instance := range r.List() {
+		if instance.Service == service {
+			statuses[instance.Instance] = instance.Status
+		}
+	}
+	return statuses
 }
 
 func TestImpossibleScalesAreRefused(t *testing.T) {

@@ -34,6 +34,9 @@ func (s *Supervisor) Wanted() []plugins.Declaration {
 	return wanted
 }
 
+// recentLines is how many log lines the status of a service shows.
+const recentLines = 10
+
 // Status returns one service in full, or what of it concerns one instance.
 func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, error) {
 	svc, instances, err := s.targets(ctx, name)
@@ -46,7 +49,8 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 		Name: d.Name, Version: d.Version, Summary: d.Summary,
 		Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
 		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential,
-		LogPath:   s.options.Paths.Log(name),
+		LogPath:   svc.logPath(instances[0].String()),
+		Replicas:  len(svc.all()),
 		Instances: []client.Instance{},
 		Exits:     []client.Exit{},
 		LogTail:   []client.LogLine{},
@@ -55,14 +59,13 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 	for _, i := range instances {
 		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true))
 		status.Exits = append(status.Exits, s.state.Exits(i.String())...)
+		for _, line := range logfile.Tail(svc.logPath(i.String()), max(1, recentLines/len(instances))) {
+			status.LogTail = append(status.LogTail, client.LogLine{Service: svc.shortName(i.String()), Line: line})
+		}
 	}
 	slices.SortStableFunc(status.Exits, func(x, y client.Exit) int { return y.At.Compare(x.At) })
 	if status.Restart == "" {
 		status.Restart = string(plugins.RestartAlways)
-	}
-	const recent = 10
-	for _, line := range logfile.Tail(status.LogPath, recent) {
-		status.LogTail = append(status.LogTail, client.LogLine{Service: name, Line: line})
 	}
 	return status, nil
 }

@@ -113,6 +113,15 @@ func (svc *service) shortName(instance string) string {
 	return instance
 }
 
+// logPath returns the file that the output of an instance goes to: the first one's bears the
+// name of the service.
+func (svc *service) logPath(instance string) string {
+	if instance == svc.declaration.Name+"-1" {
+		instance = svc.declaration.Name
+	}
+	return svc.supervisor.options.Paths.Log(instance)
+}
+
 // each calls do for all instances at the same time and waits.
 func each(instances []*instance.Instance, do func(*instance.Instance) error) error {
 	problems := make([]error, len(instances))

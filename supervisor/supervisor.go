@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/graph"
 	"github.com/owncloud/ocis-runtime/supervisor/history"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
@@ -64,6 +66,7 @@ type Supervisor struct {
 	slots    chan struct{} // of children that are being started
 	serving  chan struct{} // closed when commands are taken
 	ready    chan struct{} // closed when the whole run set was ready
+	settled  chan struct{} // closed when all of it was, or has failed to become so
 	stopping chan struct{} // closed when the ordered stop begins
 	failed   chan error    // has room for one: the failure of an essential service
 	abort    context.CancelFunc
@@ -100,7 +103,7 @@ func New(options Options) (*Supervisor, error) {
 		options: options, log: logrus.NewEntry(options.Log), graph: g,
 		services: make(map[string]*service, len(declarations)), history: history.New(),
 		slots:   make(chan struct{}, startsAtOnce),
-		serving: make(chan struct{}), ready: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1),
+		serving: make(chan struct{}), ready: make(chan struct{}), settled: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1),
 	}
 	s.aborted, s.abort = context.WithCancel(context.Background())
 	for name, declaration := range declarations {
@@ -153,6 +156,9 @@ func (s *Supervisor) allSettled(names []string) <-chan struct{} {
 
 // Ready is closed when every service of the run set was ready.
 func (s *Supervisor) Ready() <-chan struct{} { return s.ready }
+
+// Settled is closed when every service of the run set was ready, or has failed to become so.
+func (s *Supervisor) Settled() <-chan struct{} { return s.settled }
 
 // Abort ends everything at once: what runs is killed.
 func (s *Supervisor) Abort() { s.abort() }
@@ -277,8 +283,16 @@ func (s *Supervisor) sutureSpec() suture.Spec {
 	}
 }
 
-// announceReady closes Ready when the run set is up.
+// announceReady closes Settled and Ready when the run set is up.
 func (s *Supervisor) announceReady() {
+	missing, done := s.awaitSettled()
+	if !done {
+		return
+	}
+	if len(missing) > 0 {
+		s.log.Warnf("started, but for %s; `ocis list` says why", strings.Join(missing, ", "))
+	}
+	close(s.settled)
 	count := 0
 	for _, svc := range s.services {
 		if !svc.wanted {
@@ -295,6 +309,26 @@ func (s *Supervisor) announceReady() {
 		count, time.Since(s.started).Round(time.Millisecond))
 	s.note("ready")
 	close(s.ready)
+}
+
+// awaitSettled returns which services are not ready when all were, or have had their chance;
+// done is false when the runtime ends before.
+func (s *Supervisor) awaitSettled() (missing []string, done bool) {
+	for _, name := range s.graph.Names() {
+		svc := s.services[name]
+		if !svc.wanted {
+			continue
+		}
+		select {
+		case <-svc.settled:
+		case <-s.aborted.Done():
+			return nil, false
+		}
+		if svc.status() != client.StatusReady {
+			missing = append(missing, name)
+		}
+	}
+	return missing, true
 }
 
 func (s *Supervisor) releaseSockets() {

@@ -40,8 +40,11 @@ func printControlled(c *cli.Context, service client.Service) error {
 		return print.JSON(c.App.Writer, service)
 	}
 	for _, i := range service.Instances {
-		cell := statusCell(i)
-		fmt.Fprintf(c.App.Writer, "%s is %s", rowName(i, service.Instances), print.Paint(c.App.Writer, cell.Text, cell.Color))
+		cell, name := statusCell(i), service.Name
+		if service.Replicas > 1 {
+			name = i.Instance
+		}
+		fmt.Fprintf(c.App.Writer, "%s is %s", name, print.Paint(c.App.Writer, cell.Text, cell.Color))
 		if i.Pid != 0 {
 			fmt.Fprintf(c.App.Writer, " (process %d)", i.Pid)
 		}

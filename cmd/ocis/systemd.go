@@ -10,19 +10,20 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor"
 )
 
-// notifySystemd tells systemd when everything is ready, when it begins to stop, and while
+// notifySystemd tells systemd when everything has started, or failed to: one service that
+// cannot must not let systemd end the others. It tells when it begins to stop, and while
 // every keeper of an instance answers (sd_notify(3)). Without NOTIFY_SOCKET it does nothing.
 func notifySystemd(sup *supervisor.Supervisor, log *logrus.Logger, ended <-chan struct{}) {
 	watchdog, interval := watchdogTicker()
 	defer watchdog.Stop()
-	ready, stopping := sup.Ready(), sup.Stopping()
+	started, stopping := sup.Settled(), sup.Stopping()
 	for {
 		select {
-		case <-ready:
-			ready = nil
+		case <-started:
+			started = nil
 			tellSystemd(daemon.SdNotifyReady)
 		case <-stopping:
-			ready, stopping = nil, nil
+			started, stopping = nil, nil
 			tellSystemd(daemon.SdNotifyStopping)
 		case <-watchdog.C:
 			feedWatchdog(sup, log, interval)

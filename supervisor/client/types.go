@@ -81,7 +81,8 @@ type Service struct {
 	Sockets   []Socket   `json:"sockets"`
 	Restart   string     `json:"restart"`
 	Essential bool       `json:"essential"`
-	LogPath   string     `json:"log_path"`
+	LogPath   string     `json:"log_path"` // of the first instance
+	Replicas  int        `json:"replicas"` // how many instances there are, also where Instances is one of them
 	Instances []Instance `json:"instances"`
 	Exits     []Exit     `json:"exits"` // newest first
 	LogTail   []LogLine  `json:"log_tail"`
@@ -107,7 +108,7 @@ type Socket struct {
 
 // LogLine is one line of a service's log.
 type LogLine struct {
-	Service string `json:"service"`
+	Service string `json:"service"` // or the instance, where a service has several
 	Line    string `json:"line"`
 }
 

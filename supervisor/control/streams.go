@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -73,12 +74,12 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	paths := make(map[string]string, len(names))
 	for _, name := range names {
-		path, err := s.supervisor.LogPath(name)
+		files, err := s.supervisor.LogPaths(name)
 		if err != nil {
 			failWith(w, err)
 			return
 		}
-		paths[name] = path
+		maps.Copy(paths, files)
 	}
 	reader := logfile.NewReader(paths, logfile.Query{Since: since, Lines: lines, Follow: follow})
 	out := startStream(w)
