@@ -23,6 +23,7 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 		if err := svc.sockets.Hold(instance); err != nil {
 			return child.Spec{}, nil, err
 		}
+		svc.tellStopped()
 		path := s.options.Paths.Log(name)
 		if err := logfile.Bound(path, s.options.Settings.logLimits()); err != nil {
 			s.log.WithError(err).Warnf("the log of %s may grow", name)

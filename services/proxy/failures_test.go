@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/owncloud/ocis-runtime/plugins/registry"
 	"github.com/owncloud/ocis-runtime/services/proxy/internal/upstream"
 )
 
@@ -179,6 +180,29 @@ func TestAServiceThatDoesNotComeBackIsSaidInBoundedTime(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestNobodyWaitsForAServiceThatWasStopped(t *testing.T) {
+	stopped := registry.Document{Writer: "test", Epoch: "later", Stopped: []string{serviceWebDAV}}
+	for name, prepare := range map[string]func(*stack){
+		"before": func(s *stack) { s.directory.Apply(stopped) },
+		"while it is waited for": func(s *stack) {
+			time.AfterFunc(20*time.Millisecond, func() { s.directory.Apply(stopped) })
+		},
+		"while its address is tried": func(s *stack) {
+			s.announce(serviceWebDAV, "unix:"+s.dir+"/nobody.sock")
+			time.AfterFunc(20*time.Millisecond, func() { s.directory.Apply(stopped) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, true)
+			s.handler.forwarder = upstream.NewForwarder(s.directory, time.Hour)
+			prepare(s)
+			if _, body := s.want(http.StatusServiceUnavailable, s.request("PUT", "/dav/a", strings.NewReader("x"))); !strings.Contains(body, "does not run: it was stopped") {
+				t.Errorf("got %q", body)
+			}
+		})
 	}
 }
 

@@ -85,6 +85,9 @@ func (h *handler) asDAV(r *http.Request, err error) *davError {
 	case failure == microservice.WentAway:
 		h.blame(r, err, logrus.WarnLevel, "storage is not there")
 		return &davError{status: http.StatusServiceUnavailable, message: "the storage is being restarted; try again"}
+	case failure == microservice.Stopped:
+		h.blame(r, err, logrus.WarnLevel, "storage does not run")
+		return &davError{status: http.StatusServiceUnavailable, message: "the storage does not run: it was stopped, or has failed"}
 	case failure == microservice.Late:
 		h.blame(r, err, logrus.WarnLevel, "storage took too long")
 		return errLate

@@ -24,20 +24,21 @@ import (
 // the embedded interface is nil.
 type fakeStorage struct {
 	storageapi.StorageService
-	entries  map[string]*storageapi.Entry
-	content  map[string][]byte
-	away     int   // so many calls fail as if storage were being restarted
-	cutOff   int   // so many listings end before their last part
-	refuse   error // what writes are answered with
-	put      *storageapi.PutRequest
-	set      *storageapi.SetPropertiesRequest
-	moved    *storageapi.MoveRequest
-	copied   *storageapi.CopyRequest
-	locked   *storageapi.LockRequest
-	refresh  *storageapi.RefreshLockRequest
-	unlocked string
-	calls    int
-	patience time.Duration // what the last change was given
+	entries   map[string]*storageapi.Entry
+	content   map[string][]byte
+	away      int   // so many calls fail as if storage were being restarted
+	awayError error // what they fail with instead
+	cutOff    int   // so many listings end before their last part
+	refuse    error // what writes are answered with
+	put       *storageapi.PutRequest
+	set       *storageapi.SetPropertiesRequest
+	moved     *storageapi.MoveRequest
+	copied    *storageapi.CopyRequest
+	locked    *storageapi.LockRequest
+	refresh   *storageapi.RefreshLockRequest
+	unlocked  string
+	calls     int
+	patience  time.Duration // what the last change was given
 }
 
 func refusal(code int32) error { return microerrors.New(storageName, "because", code) }
@@ -46,6 +47,9 @@ func (f *fakeStorage) arrives() error {
 	f.calls++
 	if f.away > 0 {
 		f.away--
+		if f.awayError != nil {
+			return f.awayError
+		}
 		return microerrors.New("go.micro.client", "connection lost", 500)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	microerrors "go-micro.dev/v4/errors"
+
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 )
 
@@ -236,6 +238,15 @@ func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
 	storage.away = 1 << 30
 	if answer := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1"); answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("a read of a dead storage gets %d", answer.Code)
+	}
+}
+
+func TestNobodyWaitsForAStorageThatWasStopped(t *testing.T) {
+	storage := aliceFiles()
+	storage.away, storage.awayError = 1000, microerrors.New("stopped", "storage does not run", http.StatusServiceUnavailable)
+	answer := do(t, storage, http.MethodGet, home+"/f.txt", "")
+	if answer.Code != http.StatusServiceUnavailable || storage.calls != 1 || !strings.Contains(answer.Body.String(), "it was stopped, or has failed") {
+		t.Errorf("%d after %d calls: %s", answer.Code, storage.calls, answer.Body)
 	}
 }
 
