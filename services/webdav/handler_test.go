@@ -21,52 +21,57 @@ func TestMethodsAnswerWithTheStatusOfRFC4918(t *testing.T) {
 		refuse               error
 		want                 int
 	}{
-		"put a new file":                      {"PUT", home + "/new", "x", nil, nil, 201},
-		"put over a file":                     {"PUT", home + "/f.txt", "x", nil, nil, 204},
-		"put where a slash ends the name":     {"PUT", home + "/f.txt/", "x", nil, nil, 409},
-		"put a part of a file":                {"PUT", home + "/f.txt", "x", []string{"Content-Range", "bytes 0-0/5"}, nil, 400},
-		"put with an unreadable time":         {"PUT", home + "/f.txt", "x", []string{"X-OC-Mtime", "yesterday"}, nil, 400},
-		"put with an unreadable checksum":     {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:zz"}, nil, 400},
-		"put with a checksum of wrong length": {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:abcd"}, nil, 400},
-		"put without room":                    {"PUT", home + "/f.txt", "x", nil, refusal(507), 507},
-		"put on a locked file":                {"PUT", home + "/f.txt", "x", nil, refusal(423), 423},
-		"put against another etag":            {"PUT", home + "/f.txt", "x", []string{"If-Match", `"other"`}, refusal(412), 412},
-		"get":                                 {"GET", home + "/f.txt", "", nil, nil, 200},
-		"get a part":                          {"GET", home + "/f.txt", "", []string{"Range", "bytes=1-2"}, nil, 206},
-		"get what is known already":           {"GET", home + "/f.txt", "", []string{"If-None-Match", `"e1"`}, nil, 304},
-		"get nothing":                         {"GET", home + "/none", "", nil, nil, 404},
-		"get a folder":                        {"GET", home + "/", "", nil, nil, 405},
-		"head":                                {"HEAD", home + "/f.txt", "", nil, nil, 200},
-		"delete":                              {"DELETE", home + "/f.txt", "", nil, nil, 204},
-		"delete a part of a folder":           {"DELETE", home + "/a%20%26%20b/", "", []string{"Depth", "0"}, nil, 400},
-		"delete it without its slash":         {"DELETE", home + "/a%20%26%20b", "", []string{"Depth", "0"}, nil, 400},
-		"delete a file and no depth":          {"DELETE", home + "/f.txt", "", []string{"Depth", "0"}, nil, 204},
-		"delete nothing to a depth":           {"DELETE", home + "/none", "", []string{"Depth", "0"}, nil, 404},
-		"move a part of a folder":             {"MOVE", home + "/a%20%26%20b", "", []string{"Destination", home + "/g", "Depth", "0"}, nil, 400},
-		"make a folder":                       {"MKCOL", home + "/new", "", nil, nil, 201},
-		"make a folder with a body":           {"MKCOL", home + "/new", "x", nil, nil, 415},
-		"make a folder that exists":           {"MKCOL", home + "/f.txt", "", nil, refusal(405), 405},
-		"move":                                {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/g.txt"}, nil, 201},
-		"move to an absolute address":         {"MOVE", home + "/f.txt", "", []string{"Destination", "http://cloud.example.org" + home + "/g.txt"}, nil, 201},
-		"move to another prefix":              {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/alice/g.txt"}, nil, 201},
-		"move to another server":              {"MOVE", home + "/f.txt", "", []string{"Destination", "http://elsewhere.example.org" + home + "/g"}, nil, 502},
-		"move to another user":                {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/bob/g"}, nil, 404},
-		"move nowhere":                        {"MOVE", home + "/f.txt", "", nil, nil, 400},
-		"move onto what is there":             {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/tagged", "Overwrite", "F"}, refusal(412), 412},
-		"copy over":                           {"COPY", home + "/f.txt", "", []string{"Destination", home + "/tagged"}, nil, 204},
-		"copy with a strange depth":           {"COPY", home + "/f.txt", "", []string{"Destination", home + "/x", "Depth", "1"}, nil, 400},
-		"list without end":                    {"PROPFIND", home + "/", "", []string{"Depth", "infinity"}, nil, 403},
-		"list to an unknown depth":            {"PROPFIND", home + "/", "", []string{"Depth", "2"}, nil, 400},
-		"unlock without a token":              {"UNLOCK", home + "/f.txt", "", nil, nil, 400},
-		"an If header that makes no sense":    {"PUT", home + "/f.txt", "x", []string{"If", "(<a>"}, nil, 400},
-		"an unknown method":                   {"BREW", home + "/f.txt", "", nil, nil, 501},
-		"another user's folder":               {"GET", "/remote.php/dav/files/bob/f.txt", "", nil, nil, 404},
-		"the own folder by name":              {"GET", "/remote.php/dav/files/alice/f.txt", "", nil, nil, 200},
-		"another place":                       {"GET", "/elsewhere", "", nil, nil, 404},
-		"a name that only begins the same":    {"GET", "/remote.php/webdavs/f.txt", "", nil, nil, 404},
-		"the parent":                          {"GET", home + "/x/%2e%2e/f.txt", "", nil, nil, 400},
-		"a NUL":                               {"GET", home + "/x%00", "", nil, nil, 400},
-		"bytes that are not UTF-8":            {"GET", home + "/%ff%fe", "", nil, nil, 400},
+		"put a new file":                         {"PUT", home + "/new", "x", nil, nil, 201},
+		"put over a file":                        {"PUT", home + "/f.txt", "x", nil, nil, 204},
+		"put where a slash ends the name":        {"PUT", home + "/f.txt/", "x", nil, nil, 409},
+		"put a part of a file":                   {"PUT", home + "/f.txt", "x", []string{"Content-Range", "bytes 0-0/5"}, nil, 400},
+		"put with an unreadable time":            {"PUT", home + "/f.txt", "x", []string{"X-OC-Mtime", "yesterday"}, nil, 400},
+		"put with an unreadable checksum":        {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:zz"}, nil, 400},
+		"put with a checksum of wrong length":    {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:abcd"}, nil, 400},
+		"put with a checksum of an unknown kind": {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "FOO:12"}, nil, 400},
+		"put with another total length":          {"PUT", home + "/f.txt", "x", []string{"OC-Total-Length", "5"}, nil, 400},
+		"put with its total length":              {"PUT", home + "/f.txt", "x", []string{"OC-Total-Length", "1"}, nil, 204},
+		"put with an unreadable total length":    {"PUT", home + "/f.txt", "x", []string{"OC-Total-Length", "-1"}, nil, 400},
+		"get with an unreadable If header":       {"GET", home + "/f.txt", "", []string{"If", "(<a>"}, nil, 400},
+		"put without room":                       {"PUT", home + "/f.txt", "x", nil, refusal(507), 507},
+		"put on a locked file":                   {"PUT", home + "/f.txt", "x", nil, refusal(423), 423},
+		"put against another etag":               {"PUT", home + "/f.txt", "x", []string{"If-Match", `"other"`}, refusal(412), 412},
+		"get":                                    {"GET", home + "/f.txt", "", nil, nil, 200},
+		"get a part":                             {"GET", home + "/f.txt", "", []string{"Range", "bytes=1-2"}, nil, 206},
+		"get what is known already":              {"GET", home + "/f.txt", "", []string{"If-None-Match", `"e1"`}, nil, 304},
+		"get nothing":                            {"GET", home + "/none", "", nil, nil, 404},
+		"get a folder":                           {"GET", home + "/", "", nil, nil, 405},
+		"head":                                   {"HEAD", home + "/f.txt", "", nil, nil, 200},
+		"delete":                                 {"DELETE", home + "/f.txt", "", nil, nil, 204},
+		"delete a part of a folder":              {"DELETE", home + "/a%20%26%20b/", "", []string{"Depth", "0"}, nil, 400},
+		"delete it without its slash":            {"DELETE", home + "/a%20%26%20b", "", []string{"Depth", "0"}, nil, 400},
+		"delete a file and no depth":             {"DELETE", home + "/f.txt", "", []string{"Depth", "0"}, nil, 204},
+		"delete nothing to a depth":              {"DELETE", home + "/none", "", []string{"Depth", "0"}, nil, 404},
+		"move a part of a folder":                {"MOVE", home + "/a%20%26%20b", "", []string{"Destination", home + "/g", "Depth", "0"}, nil, 400},
+		"make a folder":                          {"MKCOL", home + "/new", "", nil, nil, 201},
+		"make a folder with a body":              {"MKCOL", home + "/new", "x", nil, nil, 415},
+		"make a folder that exists":              {"MKCOL", home + "/f.txt", "", nil, refusal(405), 405},
+		"move":                                   {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/g.txt"}, nil, 201},
+		"move to an absolute address":            {"MOVE", home + "/f.txt", "", []string{"Destination", "http://cloud.example.org" + home + "/g.txt"}, nil, 201},
+		"move to another prefix":                 {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/alice/g.txt"}, nil, 201},
+		"move to another server":                 {"MOVE", home + "/f.txt", "", []string{"Destination", "http://elsewhere.example.org" + home + "/g"}, nil, 502},
+		"move to another user":                   {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/bob/g"}, nil, 404},
+		"move nowhere":                           {"MOVE", home + "/f.txt", "", nil, nil, 400},
+		"move onto what is there":                {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/tagged", "Overwrite", "F"}, refusal(412), 412},
+		"copy over":                              {"COPY", home + "/f.txt", "", []string{"Destination", home + "/tagged"}, nil, 204},
+		"copy with a strange depth":              {"COPY", home + "/f.txt", "", []string{"Destination", home + "/x", "Depth", "1"}, nil, 400},
+		"list without end":                       {"PROPFIND", home + "/", "", []string{"Depth", "infinity"}, nil, 403},
+		"list to an unknown depth":               {"PROPFIND", home + "/", "", []string{"Depth", "2"}, nil, 400},
+		"unlock without a token":                 {"UNLOCK", home + "/f.txt", "", nil, nil, 400},
+		"an If header that makes no sense":       {"PUT", home + "/f.txt", "x", []string{"If", "(<a>"}, nil, 400},
+		"an unknown method":                      {"BREW", home + "/f.txt", "", nil, nil, 501},
+		"another user's folder":                  {"GET", "/remote.php/dav/files/bob/f.txt", "", nil, nil, 404},
+		"the own folder by name":                 {"GET", "/remote.php/dav/files/alice/f.txt", "", nil, nil, 200},
+		"another place":                          {"GET", "/elsewhere", "", nil, nil, 404},
+		"a name that only begins the same":       {"GET", "/remote.php/webdavs/f.txt", "", nil, nil, 404},
+		"the parent":                             {"GET", home + "/x/%2e%2e/f.txt", "", nil, nil, 400},
+		"a NUL":                                  {"GET", home + "/x%00", "", nil, nil, 400},
+		"bytes that are not UTF-8":               {"GET", home + "/%ff%fe", "", nil, nil, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage := aliceFiles()
@@ -212,6 +217,17 @@ func TestNoConditionIsLostOnTheWayToStorage(t *testing.T) {
 				t.Errorf("storage got %v", c)
 			}
 		})
+	}
+}
+
+func TestReadsCarryTheIfHeaderToStorage(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD"} {
+		storage := aliceFiles()
+		answer := do(t, storage, method, home+"/f.txt", "", "If", `(["other"])`, "If-None-Match", `"e1"`)
+		lists := storage.conditions.GetIfLists()
+		if answer.Code != http.StatusNotModified || len(lists) != 1 || lists[0].Tests[0].GetEtag() != "other" || storage.conditions.IfNoneMatch != nil {
+			t.Errorf("%s: %d, storage got %v", method, answer.Code, storage.conditions)
+		}
 	}
 }
 
