@@ -95,6 +95,9 @@ func serve(w http.ResponseWriter, r *request, entry *storageapi.Entry, content i
 		first, _, _ := strings.Cut(sums, " ")
 		header.Set("OC-Checksum", first)
 	}
+	if ranges := r.Header.Get("Range"); ranges != "" {
+		r.Header.Set("Range", normalRange(ranges, entry.Size))
+	}
 	http.ServeContent(w, r.Request, "", time.Unix(0, entry.MtimeUnixNano), content)
 }
 
