@@ -10,6 +10,7 @@ import (
 	microerrors "go-micro.dev/v4/errors"
 
 	"github.com/owncloud/ocis-runtime/services/internal/token"
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
 const home = "/remote.php/webdav"
@@ -283,11 +284,30 @@ func TestAListingThatWasCutOffIsReadAgainFromItsBeginning(t *testing.T) {
 	}
 }
 
-func TestALockedResourceNamesWhatIsLocked(t *testing.T) {
-	storage := aliceFiles()
-	storage.refuse = refusal(423)
-	answer := do(t, storage, "DELETE", home+"/a%20%26%20b", "")
-	if !strings.Contains(answer.Body.String(), "<d:lock-token-submitted><d:href>/remote.php/webdav/a%20%26%20b</d:href>") {
-		t.Errorf("got %s", answer.Body)
+func TestWhatIsLockedIsNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		method, target, body, detail string
+		header                       []string
+		want                         string
+	}{
+		"itself": {"DELETE", home + "/a%20%26%20b", "", storageapi.Locked("/a & b"), nil,
+			"<d:lock-token-submitted><d:href>/remote.php/webdav/a%20%26%20b</d:href></d:lock-token-submitted>"},
+		"the folder above, not the new child": {"PUT", "/dav/files/alice/a%20%26%20b/new", "x", storageapi.Locked("/a & b"), nil,
+			"<d:lock-token-submitted><d:href>/dav/files/alice/a%20%26%20b</d:href></d:lock-token-submitted>"},
+		"the destination": {"MOVE", home + "/f.txt", "", storageapi.Locked("/g"), []string{"Destination", home + "/g"},
+			"<d:lock-token-submitted><d:href>/remote.php/webdav/g</d:href></d:lock-token-submitted>"},
+		"by another lock": {"LOCK", home + "/a%20%26%20b/new", lockInfo, storageapi.Conflicting("/a & b"), nil,
+			"<d:no-conflicting-lock><d:href>/remote.php/webdav/a%20%26%20b</d:href></d:no-conflicting-lock>"},
+		"something": {"DELETE", home + "/f.txt", "", "because", nil,
+			"<d:lock-token-submitted><d:href>/remote.php/webdav/f.txt</d:href></d:lock-token-submitted>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := aliceFiles()
+			storage.refuse = microerrors.New(storageName, test.detail, http.StatusLocked)
+			answer := do(t, storage, test.method, test.target, test.body, test.header...)
+			if answer.Code != http.StatusLocked || !strings.Contains(answer.Body.String(), test.want) {
+				t.Errorf("%d %s", answer.Code, answer.Body)
+			}
+		})
 	}
 }

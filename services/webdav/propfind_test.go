@@ -194,10 +194,11 @@ func TestRcloneMaySetTheTimeAndOfferTheChecksums(t *testing.T) {
 	}
 }
 
+const lockInfo = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>alice</D:href></D:owner></D:lockinfo>`
+
 func TestLocksAreAskedForAndShown(t *testing.T) {
-	const info = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>alice</D:href></D:owner></D:lockinfo>`
 	storage := aliceFiles()
-	answer := do(t, storage, "LOCK", home+"/new", info, "Timeout", "Infinite, Second-4100000000", "Depth", "0")
+	answer := do(t, storage, "LOCK", home+"/new", lockInfo, "Timeout", "Infinite, Second-4100000000", "Depth", "0")
 	if answer.Code != http.StatusCreated || answer.Header().Get("Lock-Token") != "<urn:uuid:1>" || !storage.locked.Exclusive || storage.locked.Infinite {
 		t.Errorf("%d %v, storage got %v", answer.Code, answer.Header(), storage.locked)
 	}
