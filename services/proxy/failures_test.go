@@ -206,6 +206,25 @@ func TestNobodyWaitsForAServiceThatWasStopped(t *testing.T) {
 	}
 }
 
+func TestATooLargeHeaderIsRefusedAndTheConnectionLives(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
+			s := newStack(t, http2)
+			s.serve(serviceWebDAV, hello)
+			for _, size := range []int{maxHeader, 3 * maxHeader} {
+				r := s.request("GET", "/dav/a", nil)
+				r.Header.Set("X-Large", strings.Repeat("x", size))
+				s.want(http.StatusRequestHeaderFieldsTooLarge, r)
+			}
+			r := s.request("GET", "/dav/a", nil)
+			r.Header.Set("X-Large", strings.Repeat("x", maxHeader-4096))
+			if response, _ := s.want(http.StatusOK, r); (response.ProtoMajor == 2) != http2 {
+				t.Errorf("it is %s", response.Proto)
+			}
+		})
+	}
+}
+
 func TestHalfAnAnswerNeverLooksWhole(t *testing.T) {
 	for name, half := range map[string]string{
 		"with a length":    "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 100_000),

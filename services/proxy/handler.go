@@ -64,6 +64,10 @@ func (h *handler) serve(x *exchange) {
 		x.refuse(http.StatusBadRequest, "only requests for a path are answered")
 		return
 	}
+	if headerSize(x.r) > maxHeader {
+		x.refuse(http.StatusRequestHeaderFieldsTooLarge, "the request's header is too large")
+		return
+	}
 	// A login that a browser remembers must not work for other sites' pages.
 	if err := h.crossSite.Check(x.r); err != nil {
 		x.refuse(http.StatusForbidden, "requests from other sites' pages may not change anything")
