@@ -23,6 +23,7 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 		if err := svc.sockets.Hold(instance); err != nil {
 			return child.Spec{}, nil, err
 		}
+		svc.tellStopped()
 		path := svc.logPath(instance)
 		log, err := logfile.Open(path)
 		if err != nil {

@@ -173,11 +173,17 @@ func TestKillStopsAndRunStarts(t *testing.T) {
 	if _, err := r.ask("web"); err == nil {
 		t.Error("a stopped service lets its callers wait")
 	}
+	if !r.nodes.stopped("web") || r.nodes.stopped("other") {
+		t.Error("the registry does not say which service is stopped")
+	}
 	if err := r.Run(t.Context(), "web"); err != nil {
 		t.Fatal(err)
 	}
 	if answer, err := r.ask("web"); err != nil || answer != fmt.Sprint(r.instance("web").Pid) {
 		t.Errorf("%q, %v", answer, err)
+	}
+	if r.nodes.stopped("web") {
+		t.Error("the registry says that a service is stopped which runs again")
 	}
 	before := r.instance("web")
 	if err := r.Run(t.Context(), "web"); err != nil || r.instance("web").Pid != before.Pid {

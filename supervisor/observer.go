@@ -45,6 +45,7 @@ func (o *observer) Changing(_ client.Status, now instance.Snapshot) {
 	o.register(now)
 	if now.Status == client.StatusStopped || now.Status == client.StatusFailed {
 		o.service.sockets.Release(now.Name)
+		o.service.tellStopped()
 	}
 }
 

@@ -22,6 +22,8 @@ type stuck struct {
 
 func (s *stuck) Enter(string, []plugins.Registration) {}
 
+func (s *stuck) SetStopped(string, bool) {}
+
 func (s *stuck) Remove(string) {
 	select {
 	case <-s.hang:

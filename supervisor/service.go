@@ -29,6 +29,8 @@ type service struct {
 	settleOnce  sync.Once
 
 	scaling chan struct{} // has room for one: who changes the number of instances
+	telling sync.Mutex    // held while the registry is told whether it is stopped
+	stopped bool          // what it was told
 
 	mu        sync.Mutex
 	instances []*instance.Instance // NAME-1, NAME-2, …; never empty
@@ -102,6 +104,21 @@ func (svc *service) instanceOptions(number int, autostart bool) instance.Options
 		Backoff:        s.options.Settings.backoff(),
 		Random:         rand.Float64,
 		Observer:       &observer{supervisor: s, service: svc},
+	}
+}
+
+// tellStopped tells the registry whether anybody will come to the service's sockets. A
+// restart, which keeps them, is not held up.
+func (svc *service) tellStopped() {
+	registrar := svc.supervisor.options.Registrar
+	if registrar == nil {
+		return
+	}
+	svc.telling.Lock() // so that what is told last is what is true
+	defer svc.telling.Unlock()
+	if stopped := !svc.sockets.Bound(); stopped != svc.stopped {
+		svc.stopped = stopped
+		registrar.SetStopped(svc.declaration.Name, stopped)
 	}
 }
 

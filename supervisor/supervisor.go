@@ -22,10 +22,12 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
 
-// Registrar is told which instances are ready, and where.
+// Registrar is told which instances are ready, and where, and which services will not come
+// by themselves.
 type Registrar interface {
 	Enter(instance string, nodes []plugins.Registration)
 	Remove(instance string)
+	SetStopped(service string, stopped bool)
 }
 
 // Options make a supervisor.
@@ -180,6 +182,9 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 	defer lock.Release()
 	defer s.memory.groups.Close()
 	defer s.releaseSockets()
+	for _, svc := range s.services {
+		svc.tellStopped()
+	}
 	if open != nil {
 		closeDoors, err := open()
 		if err != nil {

@@ -39,6 +39,7 @@ type runtime struct {
 type nodes struct {
 	mu    sync.Mutex
 	is    map[string]bool
+	not   map[string]bool // stopped
 	panic string // the instance at whose next entry it panics
 }
 
@@ -56,6 +57,18 @@ func (n *nodes) Remove(instance string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.is, instance)
+}
+
+func (n *nodes) SetStopped(service string, stopped bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.not[service] = stopped
+}
+
+func (n *nodes) stopped(service string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.not[service]
 }
 
 func (n *nodes) entered() []string {
@@ -99,7 +112,7 @@ func prepareRuntime(t *testing.T, base string, children map[string]testChild, se
 		options.Declarations = append(options.Declarations, d)
 		options.Environ = append(options.Environ, "BEHAVIOUR_"+name+"="+c.behaviour, "SICK_"+name+"="+filepath.Join(base, "sick-"+name), "ORDERS_"+name+"="+filepath.Join(base, "orders-"+name))
 	}
-	r := &runtime{t: t, paths: paths, nodes: &nodes{is: map[string]bool{}}, ended: make(chan error, 1)}
+	r := &runtime{t: t, paths: paths, nodes: &nodes{is: map[string]bool{}, not: map[string]bool{}}, ended: make(chan error, 1)}
 	options.Registrar = r.nodes
 	s, err := New(options)
 	if err != nil {

@@ -118,6 +118,37 @@ func TestDiscoveryHealsWhenNATSIsReplaced(t *testing.T) {
 	await(t, directory, "web", 2)
 }
 
+func TestTheSnapshotIsFollowedWhileNATSIsAway(t *testing.T) {
+	first, port := startNATS(t, -1)
+	url, runDir := first.ClientURL(), t.TempDir()
+	announcer, directory := NewAnnouncer("alpha", runDir, quiet()), NewDirectory()
+	if err := announcer.Publish(connect(t, url)); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, url)
+	if err := directory.Follow(conn, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	var fallingBack sync.WaitGroup
+	fallingBack.Go(func() { directory.FallBack(conn, runDir, quiet()) })
+	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
+	await(t, directory, "web", 1)
+
+	first.Shutdown()
+	first.WaitForShutdown()
+	announcer.Enter("web-2", []plugins.Registration{node("web", "web-2")})
+	await(t, directory, "web", 2)
+	announcer.Enter("web-3", []plugins.Registration{node("web", "web-3")})
+	await(t, directory, "web", 3)
+
+	second, _ := startNATS(t, port)
+	defer second.Shutdown()
+	announcer.Enter("web-4", []plugins.Registration{node("web", "web-4")})
+	await(t, directory, "web", 4)
+	conn.Close()
+	fallingBack.Wait()
+}
+
 func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {
 	runDir := t.TempDir()
 	announcer := NewAnnouncer("alpha", runDir, quiet())

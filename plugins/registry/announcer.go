@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -28,11 +29,12 @@ type Announcer struct {
 	log     *logrus.Entry
 	removed chan struct{} // has room for one: Serve has something to do
 
-	mu    sync.Mutex
-	conn  *nats.Conn
-	nodes map[string][]plugins.Registration // by instance
-	doc   Document
-	stale bool // doc does not say what nodes does
+	mu      sync.Mutex
+	conn    *nats.Conn
+	nodes   map[string][]plugins.Registration // by instance
+	stopped map[string]bool                   // by service
+	doc     Document
+	stale   bool // doc does not say what nodes does
 }
 
 // NewAnnouncer returns the writer of that name. With a runDir it keeps the snapshot
@@ -43,6 +45,7 @@ func NewAnnouncer(writer, runDir string, log *logrus.Entry) *Announcer {
 		log:     log,
 		removed: make(chan struct{}, 1),
 		nodes:   make(map[string][]plugins.Registration),
+		stopped: make(map[string]bool),
 		doc:     Document{Writer: writer, Epoch: rand.Text()},
 	}
 }
@@ -95,6 +98,21 @@ func (a *Announcer) Remove(instance string) {
 	}
 }
 
+// SetStopped says whether a service will come by itself, or only when somebody starts it.
+func (a *Announcer) SetStopped(service string, stopped bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopped[service] == stopped {
+		return
+	}
+	if stopped {
+		a.stopped[service] = true
+	} else {
+		delete(a.stopped, service)
+	}
+	a.update()
+}
+
 // Serve tells everybody what Remove has taken out, until ctx is done.
 func (a *Announcer) Serve(ctx context.Context) {
 	for {
@@ -134,6 +152,7 @@ func (a *Announcer) update() {
 	slices.SortFunc(a.doc.Nodes, func(x, y plugins.Registration) int {
 		return cmp.Or(cmp.Compare(x.Service, y.Service), cmp.Compare(x.NodeID, y.NodeID))
 	})
+	a.doc.Stopped = slices.Sorted(maps.Keys(a.stopped))
 	if a.runDir != "" {
 		if err := writeSnapshot(a.runDir, a.doc); err != nil {
 			a.log.WithError(err).Warn("children that start now may not find each other until NATS answers")

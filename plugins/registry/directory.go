@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,7 +25,11 @@ type Directory struct {
 // index is immutable once published.
 type index struct {
 	services map[string]*registry.Service
+	stopped  map[string]bool // that have no node, and will not come by themselves
 }
+
+// ErrStopped means that a service will not come by itself: it was stopped, or has failed.
+var ErrStopped = errors.New("it was stopped, or has failed")
 
 // NewDirectory returns an empty directory.
 func NewDirectory() *Directory {
@@ -39,6 +44,10 @@ func (d *Directory) Service(name string) *registry.Service {
 	return d.index.Load().services[name]
 }
 
+// Stopped tells whether a service does not run, and will not before somebody starts it. It
+// is false for one that nobody knows: it may be on its way.
+func (d *Directory) Stopped(name string) bool { return d.index.Load().stopped[name] }
+
 // Services returns all services with ready nodes, by name.
 func (d *Directory) Services() []*registry.Service {
 	services := d.index.Load().services
@@ -49,12 +58,16 @@ func (d *Directory) Services() []*registry.Service {
 	return sorted
 }
 
-// Wait returns a service as soon as it has a ready node, or an error when ctx is done.
+// Wait returns a service as soon as it has a ready node, or an error when ctx is done; and
+// ErrStopped when it is not worth waiting.
 func (d *Directory) Wait(ctx context.Context, name string) (*registry.Service, error) {
 	for {
 		changed := d.Changed()
 		if service := d.Service(name); service != nil {
 			return service, nil
+		}
+		if d.Stopped(name) {
+			return nil, fmt.Errorf("%s does not run: %w", name, ErrStopped)
 		}
 		select {
 		case <-changed:
@@ -100,5 +113,13 @@ func buildIndex(documents map[string]Document) *index {
 			})
 		}
 	}
-	return &index{services: services}
+	stopped := make(map[string]bool)
+	for _, document := range documents {
+		for _, name := range document.Stopped {
+			if services[name] == nil {
+				stopped[name] = true
+			}
+		}
+	}
+	return &index{services: services, stopped: stopped}
 }

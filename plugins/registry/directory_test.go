@@ -73,6 +73,42 @@ func TestWaitReturnsWhenTheServiceAppears(t *testing.T) {
 	}
 }
 
+func TestNobodyWaitsForAServiceThatWasStopped(t *testing.T) {
+	d := NewDirectory()
+	found := make(chan error, 1)
+	go func() {
+		_, err := d.Wait(t.Context(), "web")
+		found <- err
+	}()
+	d.Apply(Document{Writer: "alpha", Sequence: 1, Stopped: []string{"web"}})
+	if err := <-found; !errors.Is(err, ErrStopped) {
+		t.Errorf("got %v", err)
+	}
+	if next, err := NewSelector(d).Select("web"); err != nil {
+		t.Error(err)
+	} else if _, err := next(); err == nil {
+		t.Error("a node is picked")
+	}
+	if d.Stopped("users") {
+		t.Error("a service that nobody knows yet is taken for stopped")
+	}
+	d.Apply(Document{Writer: "beta", Sequence: 1, Nodes: []plugins.Registration{node("web", "web-2")}})
+	if d.Stopped("web") {
+		t.Error("a service that runs elsewhere is taken for stopped")
+	}
+}
+
+func TestTheWriterSaysWhatIsStoppedUntilItIsStarted(t *testing.T) {
+	runDir := t.TempDir()
+	announcer, directory := NewAnnouncer("alpha", runDir, quiet()), NewDirectory()
+	for _, stopped := range []bool{true, true, false} {
+		announcer.SetStopped("web", stopped)
+		if err := directory.Seed(runDir); err != nil || directory.Stopped("web") != stopped {
+			t.Errorf("stopped %t is told as %t, %v", stopped, directory.Stopped("web"), err)
+		}
+	}
+}
+
 func TestWaitEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

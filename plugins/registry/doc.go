@@ -9,7 +9,7 @@
 // A process learns of documents in two ways: from the snapshot file in the run
 // directory, which is there before the process starts, so that discovery needs no
 // NATS on one machine; and from NATS, where writers publish each change and answer
-// every follower that (re)connects.
+// every follower that (re)connects. While NATS is away the snapshot is followed instead.
 //
 // It does not guarantee that a listed node answers: a process can die between the
 // lookup and the call. Callers must be ready for that.

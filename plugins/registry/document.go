@@ -21,6 +21,9 @@ type Document struct {
 	Epoch    string                 `json:"epoch"`    // unique: a writer that starts anew begins another one
 	Sequence uint64                 `json:"sequence"` // grows with each change in an epoch
 	Nodes    []plugins.Registration `json:"nodes"`
+	// Stopped are the services that the writer keeps, and that will not come back by
+	// themselves: who asks for them need not wait.
+	Stopped []string `json:"stopped,omitempty"`
 }
 
 // replaces tells whether d is to be taken in place of what is known of its writer. No

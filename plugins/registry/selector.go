@@ -40,7 +40,8 @@ func (s *Selector) Init(options ...selector.Option) error {
 func (s *Selector) Options() selector.Options { return s.options }
 
 // Select implements selector.Selector. The node function waits up to selectWait for a
-// service that has no ready node: mostly one that is just being restarted.
+// service that has no ready node, unless that was stopped: mostly one that is just being
+// restarted.
 func (s *Selector) Select(name string, _ ...selector.SelectOption) (selector.Next, error) {
 	return func() (*registry.Node, error) {
 		service := s.directory.Service(name)

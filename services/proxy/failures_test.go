@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/owncloud/ocis-runtime/plugins/registry"
 	"github.com/owncloud/ocis-runtime/services/proxy/internal/upstream"
 )
 
@@ -179,6 +180,48 @@ func TestAServiceThatDoesNotComeBackIsSaidInBoundedTime(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestNobodyWaitsForAServiceThatWasStopped(t *testing.T) {
+	stopped := registry.Document{Writer: "test", Epoch: "later", Stopped: []string{serviceWebDAV}}
+	for name, prepare := range map[string]func(*stack){
+		"before": func(s *stack) { s.directory.Apply(stopped) },
+		"while it is waited for": func(s *stack) {
+			time.AfterFunc(20*time.Millisecond, func() { s.directory.Apply(stopped) })
+		},
+		"while its address is tried": func(s *stack) {
+			s.announce(serviceWebDAV, "unix:"+s.dir+"/nobody.sock")
+			time.AfterFunc(20*time.Millisecond, func() { s.directory.Apply(stopped) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStack(t, true)
+			s.handler.forwarder = upstream.NewForwarder(s.directory, time.Hour)
+			prepare(s)
+			if _, body := s.want(http.StatusServiceUnavailable, s.request("PUT", "/dav/a", strings.NewReader("x"))); !strings.Contains(body, "does not run: it was stopped") {
+				t.Errorf("got %q", body)
+			}
+		})
+	}
+}
+
+func TestATooLargeHeaderIsRefusedAndTheConnectionLives(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
+			s := newStack(t, http2)
+			s.serve(serviceWebDAV, hello)
+			for _, size := range []int{maxHeader, 3 * maxHeader} {
+				r := s.request("GET", "/dav/a", nil)
+				r.Header.Set("X-Large", strings.Repeat("x", size))
+				s.want(http.StatusRequestHeaderFieldsTooLarge, r)
+			}
+			r := s.request("GET", "/dav/a", nil)
+			r.Header.Set("X-Large", strings.Repeat("x", maxHeader-4096))
+			if response, _ := s.want(http.StatusOK, r); (response.ProtoMajor == 2) != http2 {
+				t.Errorf("it is %s", response.Proto)
+			}
+		})
 	}
 }
 

@@ -64,6 +64,10 @@ func (h *handler) serve(x *exchange) {
 		x.refuse(http.StatusBadRequest, "only requests for a path are answered")
 		return
 	}
+	if headerSize(x.r) > maxHeader {
+		x.refuse(http.StatusRequestHeaderFieldsTooLarge, "the request's header is too large")
+		return
+	}
 	// A login that a browser remembers must not work for other sites' pages.
 	if err := h.crossSite.Check(x.r); err != nil {
 		x.refuse(http.StatusForbidden, "requests from other sites' pages may not change anything")
@@ -158,7 +162,7 @@ func (h *handler) outgoing(x *exchange, passport *login.Passport) (*http.Request
 var forwardedProto = map[bool][]string{true: {"https"}, false: {"http"}}
 
 func (h *handler) refuseBroken(x *exchange, service string, err error) {
-	status := http.StatusBadGateway
+	status, text := http.StatusBadGateway, "does not answer at the moment: try again"
 	switch {
 	case x.content.ClientError() != nil:
 		x.refuse(contentStatus(err), "the request's content did not come as announced")
@@ -166,6 +170,8 @@ func (h *handler) refuseBroken(x *exchange, service string, err error) {
 	case errors.Is(err, context.Canceled):
 		x.entry.Status = statusClientGone
 		panic(http.ErrAbortHandler)
+	case errors.Is(err, upstream.ErrStopped):
+		status, text = http.StatusServiceUnavailable, "does not run: it was stopped, or has failed"
 	case errors.Is(err, upstream.ErrNotReady):
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, upstream.ErrLate):
@@ -173,7 +179,7 @@ func (h *handler) refuseBroken(x *exchange, service string, err error) {
 	}
 	h.log.WithError(err).WithField("request_id", x.entry.RequestID).Warn("no answer from a service")
 	x.w.Header().Set("Retry-After", "1")
-	x.refuse(status, "the "+service+" service does not answer at the moment: try again")
+	x.refuse(status, "the "+service+" service "+text)
 }
 
 // statusClientGone stands in the access log when nobody was left to answer.

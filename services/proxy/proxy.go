@@ -115,6 +115,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 	limits := &connections{most: int64(s.settings.MaxConnections), log: child.Log()}
 	return microservice.ServeHTTP(ctx, child, "", handler, func(srv *http.Server) {
 		srv.TLSConfig = tlsConfig
+		srv.MaxHeaderBytes = readHeader
 		srv.ConnState = limits.changed
 		srv.ErrorLog = serverLog(child.Log())
 		srv.HTTP2 = &http.HTTP2Config{

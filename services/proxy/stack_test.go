@@ -93,6 +93,7 @@ func newStack(t *testing.T, http2 bool, options ...func(*handler)) *stack {
 	}
 	s.server = httptest.NewUnstartedServer(s.handler)
 	s.server.EnableHTTP2 = http2
+	s.server.Config.MaxHeaderBytes = readHeader
 	s.server.Config.ErrorLog = serverLog(s.handler.log)
 	s.server.StartTLS()
 	s.client = s.server.Client()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/owncloud/ocis-runtime/services/internal/token"
@@ -63,18 +64,17 @@ func (r *request) propfindAbove(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	m := newMultistatus()
-	m.resource(r.aboveResource("/"), query)
+	resources := []*resource{r.aboveResource("/")}
 	if depth == "1" {
 		for _, name := range above[r.root] {
 			child, err := r.belowAbove(name)
 			if err != nil {
 				return err
 			}
-			m.resource(child, query)
+			resources = append(resources, child)
 		}
 	}
-	m.send(w)
+	answer(w, query, slices.Values(resources))
 	return nil
 }
 

@@ -45,24 +45,23 @@ func checksums(c *storageapi.Checksums) string {
 	return strings.Join(parts, " ")
 }
 
-// expected reads the OC-Checksum header; nil: the client says nothing. Kinds that we do
-// not know are ignored, as nobody could compare them.
+// expected reads the OC-Checksum header; nil: the client says nothing. Kinds that we do not
+// know are refused: a client that names one relies on the comparison.
 func expected(header string) (*storageapi.Checksums, error) {
 	if header == "" {
 		return nil, nil
 	}
 	kind, text, _ := strings.Cut(header, ":")
+	kind = strings.ToUpper(strings.TrimSpace(kind))
+	length, known := map[string]int{"SHA1": sha1.Size, "MD5": md5.Size, "ADLER32": adler32.Size}[kind]
+	if !known {
+		return nil, &davError{status: http.StatusBadRequest, message: "the checksum in OC-Checksum is of an unknown kind: SHA1, MD5 and ADLER32 can be verified"}
+	}
 	value, err := hex.DecodeString(strings.TrimSpace(text))
-	wrong := &davError{status: http.StatusBadRequest, message: "the OC-Checksum header cannot be read"}
-	if err != nil {
-		return nil, wrong
+	if err != nil || len(value) != length {
+		return nil, &davError{status: http.StatusBadRequest, message: "the OC-Checksum header cannot be read"}
 	}
 	c := &storageapi.Checksums{}
-	lengths := map[string]int{"SHA1": sha1.Size, "MD5": md5.Size, "ADLER32": adler32.Size}
-	kind = strings.ToUpper(strings.TrimSpace(kind))
-	if length, known := lengths[kind]; known && len(value) != length {
-		return nil, wrong
-	}
 	switch kind {
 	case "SHA1":
 		c.Sha1 = value

@@ -20,18 +20,29 @@ func (r *request) conditions() (*storageapi.Conditions, error) {
 		since := date.Unix()
 		c.IfUnmodifiedSince = &since
 	}
-	if header := r.Header.Get("If"); header != "" {
-		lists, err := r.parseIf(header)
-		if err != nil {
-			return nil, err
-		}
-		c.IfLists = lists
-		c.LockTokens = submitted(lists)
+	listed, err := r.ifHeader()
+	if err != nil {
+		return nil, err
 	}
+	c.IfLists, c.LockTokens = listed.GetIfLists(), listed.GetLockTokens()
 	if len(c.IfMatch)+len(c.IfNoneMatch)+len(c.IfLists) == 0 && c.IfUnmodifiedSince == nil {
 		return nil, nil
 	}
 	return c, nil
+}
+
+// ifHeader collects what the If header demands, for methods whose other conditions net/http
+// evaluates; nil: nothing.
+func (r *request) ifHeader() (*storageapi.Conditions, error) {
+	header := r.Header.Get("If")
+	if header == "" {
+		return nil, nil
+	}
+	lists, err := r.parseIf(header)
+	if err != nil {
+		return nil, err
+	}
+	return &storageapi.Conditions{IfLists: lists, LockTokens: submitted(lists)}, nil
 }
 
 // noEtag is a tag that no resource has.

@@ -4,12 +4,15 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 	microerrors "go-micro.dev/v4/errors"
 
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
+	"github.com/owncloud/ocis-runtime/services/internal/token"
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
 // davError is an answer that is not a success.
@@ -85,6 +88,9 @@ func (h *handler) asDAV(r *http.Request, err error) *davError {
 	case failure == microservice.WentAway:
 		h.blame(r, err, logrus.WarnLevel, "storage is not there")
 		return &davError{status: http.StatusServiceUnavailable, message: "the storage is being restarted; try again"}
+	case failure == microservice.Stopped:
+		h.blame(r, err, logrus.WarnLevel, "storage does not run")
+		return &davError{status: http.StatusServiceUnavailable, message: "the storage does not run: it was stopped, or has failed"}
 	case failure == microservice.Late:
 		h.blame(r, err, logrus.WarnLevel, "storage took too long")
 		return errLate
@@ -96,11 +102,32 @@ func (h *handler) asDAV(r *http.Request, err error) *davError {
 	case theirs.Code == http.StatusRequestTimeout: // its context ended first
 		return errLate
 	case theirs.Code == http.StatusLocked:
-		return &davError{status: http.StatusLocked, message: theirs.Detail, precondition: "lock-token-submitted", href: escape(r.URL.Path)}
+		return locked(r, theirs.Detail)
 	case theirs.Code < 400 || theirs.Code > 599:
 		return &davError{status: http.StatusInternalServerError, message: theirs.Detail}
 	}
 	return &davError{status: int(theirs.Code), message: theirs.Detail}
+}
+
+// locked names the resource whose lock is in the way (RFC 4918, sections 9.10.6 and 16).
+func locked(r *http.Request, detail string) *davError {
+	e := &davError{status: http.StatusLocked, message: detail, precondition: "lock-token-submitted", href: escape(r.URL.Path)}
+	path, conflict, ok := storageapi.LockedPath(detail)
+	if conflict {
+		e.precondition = "no-conflicting-lock"
+	}
+	user, _ := token.FromContext(r.Context())
+	target := r.URL
+	if isTrash(target) { // what is in the trash has no locks, only the place to which it goes back
+		target = &url.URL{}
+		if destination, err := url.Parse(r.Header.Get("Destination")); err == nil {
+			target = destination
+		}
+	}
+	if root, _, err := locate(target, user.Username); ok && err == nil {
+		e.href = href(root, path, false)
+	}
+	return e
 }
 
 // errLate is no 408: that would be about the client's request (RFC 9110, section 15.5.9).

@@ -24,20 +24,22 @@ import (
 // the embedded interface is nil.
 type fakeStorage struct {
 	storageapi.StorageService
-	entries  map[string]*storageapi.Entry
-	content  map[string][]byte
-	away     int   // so many calls fail as if storage were being restarted
-	cutOff   int   // so many listings end before their last part
-	refuse   error // what writes are answered with
-	put      *storageapi.PutRequest
-	set      *storageapi.SetPropertiesRequest
-	moved    *storageapi.MoveRequest
-	copied   *storageapi.CopyRequest
-	locked   *storageapi.LockRequest
-	refresh  *storageapi.RefreshLockRequest
-	unlocked string
-	calls    int
-	patience time.Duration // what the last change was given
+	conditions *storageapi.Conditions // of the last read
+	entries    map[string]*storageapi.Entry
+	content    map[string][]byte
+	away       int   // so many calls fail as if storage were being restarted
+	awayError  error // what they fail with instead
+	cutOff     int   // so many listings end before their last part
+	refuse     error // what writes are answered with
+	put        *storageapi.PutRequest
+	set        *storageapi.SetPropertiesRequest
+	moved      *storageapi.MoveRequest
+	copied     *storageapi.CopyRequest
+	locked     *storageapi.LockRequest
+	refresh    *storageapi.RefreshLockRequest
+	unlocked   string
+	calls      int
+	patience   time.Duration // what the last change was given
 }
 
 func refusal(code int32) error { return microerrors.New(storageName, "because", code) }
@@ -46,6 +48,9 @@ func (f *fakeStorage) arrives() error {
 	f.calls++
 	if f.away > 0 {
 		f.away--
+		if f.awayError != nil {
+			return f.awayError
+		}
 		return microerrors.New("go.micro.client", "connection lost", 500)
 	}
 	return nil
@@ -62,6 +67,7 @@ func (f *fakeStorage) entry(name string) (*storageapi.Entry, error) {
 }
 
 func (f *fakeStorage) Stat(_ context.Context, in *storageapi.StatRequest, _ ...client.CallOption) (*storageapi.Entry, error) {
+	f.conditions = in.Conditions
 	return f.entry(in.Path)
 }
 
@@ -107,6 +113,7 @@ func (f *fakeStorage) Usage(context.Context, *storageapi.UsageRequest, ...client
 }
 
 func (f *fakeStorage) Open(_ context.Context, in *storageapi.OpenRequest, _ ...client.CallOption) (*storageapi.OpenResponse, error) {
+	f.conditions = in.Conditions
 	entry, err := f.entry(in.Path)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,11 @@ import (
 const inlineLimit = 256 << 10
 
 func get(w http.ResponseWriter, r *request) error {
-	found, err := read(r, r.open)
+	conditions, err := r.ifHeader()
+	if err != nil {
+		return err
+	}
+	found, err := read(r, func(ctx context.Context) (opened, error) { return r.open(ctx, conditions) })
 	if err != nil {
 		return err
 	}
@@ -41,8 +45,8 @@ type opened struct {
 	file    *os.File // what content is, when it was handed over; to be closed
 }
 
-func (r *request) open(ctx context.Context) (opened, error) {
-	answer, err := r.handler.storage.Open(ctx, &storageapi.OpenRequest{Path: r.path, InlineLimit: inlineLimit})
+func (r *request) open(ctx context.Context, conditions *storageapi.Conditions) (opened, error) {
+	answer, err := r.handler.storage.Open(ctx, &storageapi.OpenRequest{Path: r.path, InlineLimit: inlineLimit, Conditions: conditions})
 	if err != nil {
 		return opened{}, err
 	}
@@ -60,8 +64,12 @@ func (r *request) open(ctx context.Context) (opened, error) {
 var errFolder = &davError{status: http.StatusMethodNotAllowed, message: "this is a folder: use a WebDAV client to look into it"}
 
 func head(w http.ResponseWriter, r *request) error {
+	conditions, err := r.ifHeader()
+	if err != nil {
+		return err
+	}
 	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
-		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path})
+		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
 	})
 	if err != nil {
 		return err
@@ -86,6 +94,9 @@ func serve(w http.ResponseWriter, r *request, entry *storageapi.Entry, content i
 	if sums := checksums(entry.Checksums); sums != "" {
 		first, _, _ := strings.Cut(sums, " ")
 		header.Set("OC-Checksum", first)
+	}
+	if ranges := r.Header.Get("Range"); ranges != "" {
+		r.Header.Set("Range", normalRange(ranges, entry.Size))
 	}
 	http.ServeContent(w, r.Request, "", time.Unix(0, entry.MtimeUnixNano), content)
 }

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	microerrors "go-micro.dev/v4/errors"
+
 	"github.com/owncloud/ocis-runtime/services/internal/token"
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
 const home = "/remote.php/webdav"
@@ -19,48 +22,57 @@ func TestMethodsAnswerWithTheStatusOfRFC4918(t *testing.T) {
 		refuse               error
 		want                 int
 	}{
-		"put a new file":                      {"PUT", home + "/new", "x", nil, nil, 201},
-		"put over a file":                     {"PUT", home + "/f.txt", "x", nil, nil, 204},
-		"put where a slash ends the name":     {"PUT", home + "/f.txt/", "x", nil, nil, 409},
-		"put a part of a file":                {"PUT", home + "/f.txt", "x", []string{"Content-Range", "bytes 0-0/5"}, nil, 400},
-		"put with an unreadable time":         {"PUT", home + "/f.txt", "x", []string{"X-OC-Mtime", "yesterday"}, nil, 400},
-		"put with an unreadable checksum":     {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:zz"}, nil, 400},
-		"put with a checksum of wrong length": {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:abcd"}, nil, 400},
-		"put without room":                    {"PUT", home + "/f.txt", "x", nil, refusal(507), 507},
-		"put on a locked file":                {"PUT", home + "/f.txt", "x", nil, refusal(423), 423},
-		"put against another etag":            {"PUT", home + "/f.txt", "x", []string{"If-Match", `"other"`}, refusal(412), 412},
-		"get":                                 {"GET", home + "/f.txt", "", nil, nil, 200},
-		"get a part":                          {"GET", home + "/f.txt", "", []string{"Range", "bytes=1-2"}, nil, 206},
-		"get what is known already":           {"GET", home + "/f.txt", "", []string{"If-None-Match", `"e1"`}, nil, 304},
-		"get nothing":                         {"GET", home + "/none", "", nil, nil, 404},
-		"get a folder":                        {"GET", home + "/", "", nil, nil, 405},
-		"head":                                {"HEAD", home + "/f.txt", "", nil, nil, 200},
-		"delete":                              {"DELETE", home + "/f.txt", "", nil, nil, 204},
-		"delete a part of a folder":           {"DELETE", home + "/a%20%26%20b/", "", []string{"Depth", "0"}, nil, 400},
-		"make a folder":                       {"MKCOL", home + "/new", "", nil, nil, 201},
-		"make a folder with a body":           {"MKCOL", home + "/new", "x", nil, nil, 415},
-		"make a folder that exists":           {"MKCOL", home + "/f.txt", "", nil, refusal(405), 405},
-		"move":                                {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/g.txt"}, nil, 201},
-		"move to an absolute address":         {"MOVE", home + "/f.txt", "", []string{"Destination", "http://cloud.example.org" + home + "/g.txt"}, nil, 201},
-		"move to another prefix":              {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/alice/g.txt"}, nil, 201},
-		"move to another server":              {"MOVE", home + "/f.txt", "", []string{"Destination", "http://elsewhere.example.org" + home + "/g"}, nil, 502},
-		"move to another user":                {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/bob/g"}, nil, 404},
-		"move nowhere":                        {"MOVE", home + "/f.txt", "", nil, nil, 400},
-		"move onto what is there":             {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/tagged", "Overwrite", "F"}, refusal(412), 412},
-		"copy over":                           {"COPY", home + "/f.txt", "", []string{"Destination", home + "/tagged"}, nil, 204},
-		"copy with a strange depth":           {"COPY", home + "/f.txt", "", []string{"Destination", home + "/x", "Depth", "1"}, nil, 400},
-		"list without end":                    {"PROPFIND", home + "/", "", []string{"Depth", "infinity"}, nil, 403},
-		"list to an unknown depth":            {"PROPFIND", home + "/", "", []string{"Depth", "2"}, nil, 400},
-		"unlock without a token":              {"UNLOCK", home + "/f.txt", "", nil, nil, 400},
-		"an If header that makes no sense":    {"PUT", home + "/f.txt", "x", []string{"If", "(<a>"}, nil, 400},
-		"an unknown method":                   {"BREW", home + "/f.txt", "", nil, nil, 501},
-		"another user's folder":               {"GET", "/remote.php/dav/files/bob/f.txt", "", nil, nil, 404},
-		"the own folder by name":              {"GET", "/remote.php/dav/files/alice/f.txt", "", nil, nil, 200},
-		"another place":                       {"GET", "/elsewhere", "", nil, nil, 404},
-		"a name that only begins the same":    {"GET", "/remote.php/webdavs/f.txt", "", nil, nil, 404},
-		"the parent":                          {"GET", home + "/x/%2e%2e/f.txt", "", nil, nil, 400},
-		"a NUL":                               {"GET", home + "/x%00", "", nil, nil, 400},
-		"bytes that are not UTF-8":            {"GET", home + "/%ff%fe", "", nil, nil, 400},
+		"put a new file":                         {"PUT", home + "/new", "x", nil, nil, 201},
+		"put over a file":                        {"PUT", home + "/f.txt", "x", nil, nil, 204},
+		"put where a slash ends the name":        {"PUT", home + "/f.txt/", "x", nil, nil, 409},
+		"put a part of a file":                   {"PUT", home + "/f.txt", "x", []string{"Content-Range", "bytes 0-0/5"}, nil, 400},
+		"put with an unreadable time":            {"PUT", home + "/f.txt", "x", []string{"X-OC-Mtime", "yesterday"}, nil, 400},
+		"put with an unreadable checksum":        {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:zz"}, nil, 400},
+		"put with a checksum of wrong length":    {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "SHA1:abcd"}, nil, 400},
+		"put with a checksum of an unknown kind": {"PUT", home + "/f.txt", "x", []string{"OC-Checksum", "FOO:12"}, nil, 400},
+		"put with another total length":          {"PUT", home + "/f.txt", "x", []string{"OC-Total-Length", "5"}, nil, 400},
+		"put with its total length":              {"PUT", home + "/f.txt", "x", []string{"OC-Total-Length", "1"}, nil, 204},
+		"put with an unreadable total length":    {"PUT", home + "/f.txt", "x", []string{"OC-Total-Length", "-1"}, nil, 400},
+		"get with an unreadable If header":       {"GET", home + "/f.txt", "", []string{"If", "(<a>"}, nil, 400},
+		"put without room":                       {"PUT", home + "/f.txt", "x", nil, refusal(507), 507},
+		"put on a locked file":                   {"PUT", home + "/f.txt", "x", nil, refusal(423), 423},
+		"put against another etag":               {"PUT", home + "/f.txt", "x", []string{"If-Match", `"other"`}, refusal(412), 412},
+		"get":                                    {"GET", home + "/f.txt", "", nil, nil, 200},
+		"get a part":                             {"GET", home + "/f.txt", "", []string{"Range", "bytes=1-2"}, nil, 206},
+		"get what is known already":              {"GET", home + "/f.txt", "", []string{"If-None-Match", `"e1"`}, nil, 304},
+		"get nothing":                            {"GET", home + "/none", "", nil, nil, 404},
+		"get a folder":                           {"GET", home + "/", "", nil, nil, 405},
+		"head":                                   {"HEAD", home + "/f.txt", "", nil, nil, 200},
+		"delete":                                 {"DELETE", home + "/f.txt", "", nil, nil, 204},
+		"delete a part of a folder":              {"DELETE", home + "/a%20%26%20b/", "", []string{"Depth", "0"}, nil, 400},
+		"delete it without its slash":            {"DELETE", home + "/a%20%26%20b", "", []string{"Depth", "0"}, nil, 400},
+		"delete a file and no depth":             {"DELETE", home + "/f.txt", "", []string{"Depth", "0"}, nil, 204},
+		"delete nothing to a depth":              {"DELETE", home + "/none", "", []string{"Depth", "0"}, nil, 404},
+		"move a part of a folder":                {"MOVE", home + "/a%20%26%20b", "", []string{"Destination", home + "/g", "Depth", "0"}, nil, 400},
+		"make a folder":                          {"MKCOL", home + "/new", "", nil, nil, 201},
+		"make a folder with a body":              {"MKCOL", home + "/new", "x", nil, nil, 415},
+		"make a folder that exists":              {"MKCOL", home + "/f.txt", "", nil, refusal(405), 405},
+		"move":                                   {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/g.txt"}, nil, 201},
+		"move to an absolute address":            {"MOVE", home + "/f.txt", "", []string{"Destination", "http://cloud.example.org" + home + "/g.txt"}, nil, 201},
+		"move to another prefix":                 {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/alice/g.txt"}, nil, 201},
+		"move to another server":                 {"MOVE", home + "/f.txt", "", []string{"Destination", "http://elsewhere.example.org" + home + "/g"}, nil, 502},
+		"move to another user":                   {"MOVE", home + "/f.txt", "", []string{"Destination", "/dav/files/bob/g"}, nil, 404},
+		"move nowhere":                           {"MOVE", home + "/f.txt", "", nil, nil, 400},
+		"move onto what is there":                {"MOVE", home + "/f.txt", "", []string{"Destination", home + "/tagged", "Overwrite", "F"}, refusal(412), 412},
+		"copy over":                              {"COPY", home + "/f.txt", "", []string{"Destination", home + "/tagged"}, nil, 204},
+		"copy with a strange depth":              {"COPY", home + "/f.txt", "", []string{"Destination", home + "/x", "Depth", "1"}, nil, 400},
+		"list without end":                       {"PROPFIND", home + "/", "", []string{"Depth", "infinity"}, nil, 403},
+		"list to an unknown depth":               {"PROPFIND", home + "/", "", []string{"Depth", "2"}, nil, 400},
+		"unlock without a token":                 {"UNLOCK", home + "/f.txt", "", nil, nil, 400},
+		"an If header that makes no sense":       {"PUT", home + "/f.txt", "x", []string{"If", "(<a>"}, nil, 400},
+		"an unknown method":                      {"BREW", home + "/f.txt", "", nil, nil, 501},
+		"another user's folder":                  {"GET", "/remote.php/dav/files/bob/f.txt", "", nil, nil, 404},
+		"the own folder by name":                 {"GET", "/remote.php/dav/files/alice/f.txt", "", nil, nil, 200},
+		"another place":                          {"GET", "/elsewhere", "", nil, nil, 404},
+		"a name that only begins the same":       {"GET", "/remote.php/webdavs/f.txt", "", nil, nil, 404},
+		"the parent":                             {"GET", home + "/x/%2e%2e/f.txt", "", nil, nil, 400},
+		"a NUL":                                  {"GET", home + "/x%00", "", nil, nil, 400},
+		"bytes that are not UTF-8":               {"GET", home + "/%ff%fe", "", nil, nil, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage := aliceFiles()
@@ -209,6 +221,17 @@ func TestNoConditionIsLostOnTheWayToStorage(t *testing.T) {
 	}
 }
 
+func TestReadsCarryTheIfHeaderToStorage(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD"} {
+		storage := aliceFiles()
+		answer := do(t, storage, method, home+"/f.txt", "", "If", `(["other"])`, "If-None-Match", `"e1"`)
+		lists := storage.conditions.GetIfLists()
+		if answer.Code != http.StatusNotModified || len(lists) != 1 || lists[0].Tests[0].GetEtag() != "other" || storage.conditions.IfNoneMatch != nil {
+			t.Errorf("%s: %d, storage got %v", method, answer.Code, storage.conditions)
+		}
+	}
+}
+
 func TestABodyThatIsTooShortIsNotWritten(t *testing.T) {
 	storage := aliceFiles()
 	if answer := do(t, storage, "PUT", home+"/f.txt", "hel"); answer.Code != http.StatusNoContent {
@@ -239,6 +262,15 @@ func TestReadsSurviveARestartOfStorageAndWritesSayTryAgain(t *testing.T) {
 	}
 }
 
+func TestNobodyWaitsForAStorageThatWasStopped(t *testing.T) {
+	storage := aliceFiles()
+	storage.away, storage.awayError = 1000, microerrors.New("stopped", "storage does not run", http.StatusServiceUnavailable)
+	answer := do(t, storage, http.MethodGet, home+"/f.txt", "")
+	if answer.Code != http.StatusServiceUnavailable || storage.calls != 1 || !strings.Contains(answer.Body.String(), "it was stopped, or has failed") {
+		t.Errorf("%d after %d calls: %s", answer.Code, storage.calls, answer.Body)
+	}
+}
+
 func TestAListingThatWasCutOffIsReadAgainFromItsBeginning(t *testing.T) {
 	storage := aliceFiles()
 	whole := do(t, storage, "PROPFIND", home+"/", "", "Depth", "1").Body.String()
@@ -252,11 +284,30 @@ func TestAListingThatWasCutOffIsReadAgainFromItsBeginning(t *testing.T) {
 	}
 }
 
-func TestALockedResourceNamesWhatIsLocked(t *testing.T) {
-	storage := aliceFiles()
-	storage.refuse = refusal(423)
-	answer := do(t, storage, "DELETE", home+"/a%20%26%20b", "")
-	if !strings.Contains(answer.Body.String(), "<d:lock-token-submitted><d:href>/remote.php/webdav/a%20%26%20b</d:href>") {
-		t.Errorf("got %s", answer.Body)
+func TestWhatIsLockedIsNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		method, target, body, detail string
+		header                       []string
+		want                         string
+	}{
+		"itself": {"DELETE", home + "/a%20%26%20b", "", storageapi.Locked("/a & b"), nil,
+			"<d:lock-token-submitted><d:href>/remote.php/webdav/a%20%26%20b</d:href></d:lock-token-submitted>"},
+		"the folder above, not the new child": {"PUT", "/dav/files/alice/a%20%26%20b/new", "x", storageapi.Locked("/a & b"), nil,
+			"<d:lock-token-submitted><d:href>/dav/files/alice/a%20%26%20b</d:href></d:lock-token-submitted>"},
+		"the destination": {"MOVE", home + "/f.txt", "", storageapi.Locked("/g"), []string{"Destination", home + "/g"},
+			"<d:lock-token-submitted><d:href>/remote.php/webdav/g</d:href></d:lock-token-submitted>"},
+		"by another lock": {"LOCK", home + "/a%20%26%20b/new", lockInfo, storageapi.Conflicting("/a & b"), nil,
+			"<d:no-conflicting-lock><d:href>/remote.php/webdav/a%20%26%20b</d:href></d:no-conflicting-lock>"},
+		"something": {"DELETE", home + "/f.txt", "", "because", nil,
+			"<d:lock-token-submitted><d:href>/remote.php/webdav/f.txt</d:href></d:lock-token-submitted>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := aliceFiles()
+			storage.refuse = microerrors.New(storageName, test.detail, http.StatusLocked)
+			answer := do(t, storage, test.method, test.target, test.body, test.header...)
+			if answer.Code != http.StatusLocked || !strings.Contains(answer.Body.String(), test.want) {
+				t.Errorf("%d %s", answer.Code, answer.Body)
+			}
+		})
 	}
 }

@@ -79,8 +79,7 @@ func (r *request) lockRequest(info *element) (*storageapi.LockRequest, error) {
 }
 
 func (r *request) answerLock(w http.ResponseWriter, response *storageapi.LockResponse, taken bool) {
-	m := multistatuses.Get().(*multistatus)
-	m.Reset()
+	m := document()
 	m.WriteString(xml.Header + `<d:prop xmlns:d="DAV:"><d:lockdiscovery>`)
 	m.locks(r.root, []*storageapi.ActiveLock{response.Lock})
 	m.WriteString("</d:lockdiscovery></d:prop>\n")
@@ -95,7 +94,7 @@ func (r *request) answerLock(w http.ResponseWriter, response *storageapi.LockRes
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(m.Bytes()) // the client may be gone
-	multistatuses.Put(m)
+	m.release()
 }
 
 func unlock(w http.ResponseWriter, r *request) error {

@@ -3,6 +3,7 @@ package webdav
 import (
 	"bytes"
 	"encoding/xml"
+	"iter"
 	"net/http"
 	"strconv"
 	"sync"
@@ -18,32 +19,78 @@ const (
 // listings are what clients ask for most.
 type multistatus struct {
 	bytes.Buffer
+	begun bool // a part of it was sent
 }
 
 var multistatuses = sync.Pool{New: func() any { return new(multistatus) }}
 
-// maxPooled keeps the buffer of one huge listing from staying in memory for ever.
-const maxPooled = 1 << 20
+// maxBuffered is from which size on an answer is sent in parts, and what a kept buffer may
+// have grown to: a listing may be huge.
+const maxBuffered = 1 << 20
 
-func newMultistatus() *multistatus {
+// document returns an empty document, to be released.
+func document() *multistatus {
 	m := multistatuses.Get().(*multistatus)
 	m.Reset()
+	m.begun = false
+	return m
+}
+
+// release keeps the buffer for the next document.
+func (m *multistatus) release() {
+	if m.Cap() <= 2*maxBuffered {
+		multistatuses.Put(m)
+	}
+}
+
+func newMultistatus() *multistatus {
+	m := document()
 	m.WriteString(xml.Header + `<d:multistatus xmlns:d="DAV:" xmlns:oc="` + ocSpace + `" xmlns:s="` + sSpace + `">`)
 	return m
+}
+
+// answer describes resources, which must all be known: nothing can go wrong any more once a
+// part was sent.
+func answer(w http.ResponseWriter, q wanted, resources iter.Seq[*resource]) {
+	m := newMultistatus()
+	for r := range resources {
+		m.resource(r, q)
+		if m.Len() >= maxBuffered {
+			m.sendPart(w)
+		}
+	}
+	m.send(w)
+}
+
+// sendPart sends what there is so far. A client that is gone ends the request.
+func (m *multistatus) sendPart(w http.ResponseWriter) {
+	m.header(w)
+	if _, err := m.WriteTo(w); err != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // send ends the document and answers with it.
 func (m *multistatus) send(w http.ResponseWriter) {
 	m.WriteString("</d:multistatus>\n")
+	if !m.begun {
+		w.Header().Set("Content-Length", strconv.Itoa(m.Len()))
+	}
+	m.header(w)
+	_, _ = w.Write(m.Bytes()) // the client may be gone
+	m.release()
+}
+
+// header sends the header, once.
+func (m *multistatus) header(w http.ResponseWriter) {
+	if m.begun {
+		return
+	}
+	m.begun = true
 	header := w.Header()
 	header.Set("Content-Type", "application/xml; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(m.Len()))
 	header.Set("DAV", "1, 2, 3")
 	w.WriteHeader(http.StatusMultiStatus)
-	_, _ = w.Write(m.Bytes()) // the client may be gone
-	if m.Cap() <= maxPooled {
-		multistatuses.Put(m)
-	}
 }
 
 // text writes escaped character data. Quotes need no escape between tags.

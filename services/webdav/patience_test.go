@@ -43,6 +43,7 @@ func TestEachFailureOfACallToStorageHasItsOwnAnswer(t *testing.T) {
 	}{
 		"storage is gone":           {microerrors.New("go.micro.client", "connection refused", 503), 503, true},
 		"nobody is in the registry": {microerrors.New("go.micro.client", "service storage: not found", 500), 503, true},
+		"storage was stopped":       {microerrors.New("stopped", "does not run", 503), 503, true},
 		"too late":                  {microerrors.New("go.micro.client", "context deadline exceeded", 408), 504, false},
 		"too late, says storage":    {refusal(408), 504, false},
 		"too large a message":       {microerrors.New("grpc", "message larger than max", 500), 500, false},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
@@ -32,13 +33,19 @@ func propfind(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	m, err := read(r, func(ctx context.Context) (*multistatus, error) {
-		return r.describeAll(ctx, depth, conditions, query)
+	found, err := read(r, func(ctx context.Context) (found, error) {
+		return r.find(ctx, depth, conditions, query)
 	})
 	if err != nil {
 		return err
 	}
-	m.send(w)
+	answer(w, query, func(yield func(*resource) bool) {
+		for _, entry := range found.entries {
+			if !yield(&resource{Entry: entry, request: r, usage: found.usage}) {
+				return
+			}
+		}
+	})
 	return nil
 }
 
@@ -55,30 +62,31 @@ func (r *request) question() (depth string, query wanted, err error) {
 	return depth, query, err
 }
 
-// describeAll writes what is asked about a resource and, with depth 1, what is in it.
-func (r *request) describeAll(ctx context.Context, depth string, conditions *storageapi.Conditions, query wanted) (*multistatus, error) {
-	var usage *storageapi.UsageResponse
-	if query.quota() {
-		var err error
-		if usage, err = r.handler.storage.Usage(ctx, &storageapi.UsageRequest{}); err != nil {
-			return nil, err
-		}
-	}
-	m := newMultistatus()
-	describe := func(entry *storageapi.Entry) { m.resource(&resource{Entry: entry, request: r, usage: usage}, query) }
-	if depth == "0" {
-		entry, err := r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
-		if err != nil {
-			return nil, err
-		}
-		describe(entry)
-		return m, nil
-	}
-	return m, r.list(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions}, describe)
+// found is all that an answer is made of. It is read as a whole before the answer begins,
+// so that it can be read again when storage is replaced in the middle.
+type found struct {
+	entries []*storageapi.Entry
+	usage   *storageapi.UsageResponse // nil: nobody asks for the quota
 }
 
-// list calls visit for a folder and for what is in it, all as of one moment.
-func (r *request) list(ctx context.Context, request *storageapi.ListRequest, visit func(*storageapi.Entry)) error {
+// find reads a resource and, with depth 1, what is in it.
+func (r *request) find(ctx context.Context, depth string, conditions *storageapi.Conditions, query wanted) (f found, err error) {
+	if query.quota() {
+		if f.usage, err = r.handler.storage.Usage(ctx, &storageapi.UsageRequest{}); err != nil {
+			return f, err
+		}
+	}
+	if depth == "0" {
+		entry, err := r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
+		f.entries = []*storageapi.Entry{entry}
+		return f, err
+	}
+	f.entries, err = r.list(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions})
+	return f, err
+}
+
+// list returns a folder and what is in it, all as of one moment.
+func (r *request) list(ctx context.Context, request *storageapi.ListRequest) ([]*storageapi.Entry, error) {
 	// go-micro's client loses count of a stream when its context ends while it is opened. So
 	// that of the request does not end it, only its deadline.
 	deadline, _ := ctx.Deadline()
@@ -86,23 +94,22 @@ func (r *request) list(ctx context.Context, request *storageapi.ListRequest, vis
 	defer cancel()
 	stream, err := r.handler.storage.List(ctx, request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer stream.Close()
+	var entries []*storageapi.Entry
 	for {
 		part, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return entries, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if part.Directory != nil {
-			visit(part.Directory)
+			entries = append(entries, part.Directory)
 		}
-		for _, child := range part.Children {
-			visit(child)
-		}
+		entries = append(entries, part.Children...)
 	}
 }
 
@@ -120,24 +127,40 @@ func (r *request) query() (wanted, error) {
 	case root.find("propname") != nil:
 		return wanted{names: true}, nil
 	case root.find("allprop") != nil:
-		q := wanted{all: true}
-		if include := root.find("include"); include != nil {
-			q.props = names(include)
-		}
-		return q, nil
+		props, err := names(root.find("include"))
+		return wanted{all: true, props: props}, err
 	case root.find("prop") != nil:
-		return wanted{props: names(root.find("prop"))}, nil
+		props, err := names(root.find("prop"))
+		return wanted{props: props}, err
 	}
 	return wanted{}, bad
 }
 
-func names(parent *element) []xml.Name {
-	list := make([]xml.Name, 0, len(parent.children))
+// maxProps is how many properties a PROPFIND may name: the answer repeats each of them, there
+// or not, for everything in a folder. Clients name about twenty.
+const maxProps = 256
+
+// names returns the names in an element, which may be nil, each once.
+func names(parent *element) ([]xml.Name, error) {
+	if parent == nil {
+		return nil, nil
+	}
+	list := make([]xml.Name, 0, min(len(parent.children), maxProps))
+	seen := make(map[xml.Name]bool, cap(list))
 	for _, child := range parent.children {
+		if seen[child.Name] {
+			continue
+		}
+		if len(list) == maxProps {
+			return nil, errTooManyProps
+		}
+		seen[child.Name] = true
 		list = append(list, child.Name)
 	}
-	return list
+	return list, nil
 }
+
+var errTooManyProps = &davError{status: http.StatusBadRequest, message: "a PROPFIND may ask for " + strconv.Itoa(maxProps) + " properties at most"}
 
 // resource writes the response about one resource.
 func (m *multistatus) resource(r *resource, q wanted) {

@@ -1,12 +1,14 @@
 package webdav
 
 import (
+	"encoding/binary"
 	"encoding/xml"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
@@ -98,22 +100,30 @@ func TestPropfindAnswers(t *testing.T) {
 
 func TestBodiesThatAreNoGoodXMLAreRefused(t *testing.T) {
 	for name, body := range map[string]string{
-		"cut off":                    `<propfind xmlns="DAV:"><prop>`,
-		"no XML":                     `hello`,
-		"an unbound prefix":          `<D:propfind xmlns:D="DAV:"><D:prop><bar:foo xmlns:bar=""/></D:prop></D:propfind>`,
-		"a document type":            `<!DOCTYPE x [<!ENTITY a "b">]><propfind xmlns="DAV:"><allprop/></propfind>`,
-		"something else":             `<propertyupdate xmlns="DAV:"/>`,
-		"an attribute twice":         `<propfind xmlns="DAV:"><prop a="1" a="2"/></propfind>`,
-		"an attribute twice, hidden": `<propfind xmlns="DAV:"><prop xmlns:p="u" xmlns:q="u" p:a="1" q:a="2"/></propfind>`,
-		"a prefix twice":             `<propfind xmlns="DAV:"><prop xmlns:p="u" xmlns:p="v"/></propfind>`,
-		"two colons":                 `<propfind xmlns="DAV:"><prop><a:b:c xmlns:a="u"/></prop></propfind>`,
-		"a colon and nothing":        `<propfind xmlns="DAV:"><prop><a: xmlns:a="u"/></prop></propfind>`,
-		"no name after the prefix":   `<propfind xmlns="DAV:"><prop><a:0 xmlns:a="u"/></prop></propfind>`,
-		"a reserved namespace":       `<propfind xmlns="DAV:"><prop><a xmlns="http://www.w3.org/2000/xmlns/"/></prop></propfind>`,
-		"a reserved prefix":          `<propfind xmlns="DAV:"><prop><xml:a/></prop></propfind>`,
-		"two roots":                  `<propfind xmlns="DAV:"><allprop/></propfind>x`,
-		"too deep":                   strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100),
-		"asks for nothing":           `<propfind xmlns="DAV:"/>`,
+		"cut off":                              `<propfind xmlns="DAV:"><prop>`,
+		"no XML":                               `hello`,
+		"an unbound prefix":                    `<D:propfind xmlns:D="DAV:"><D:prop><bar:foo xmlns:bar=""/></D:prop></D:propfind>`,
+		"a document type":                      `<!DOCTYPE x [<!ENTITY a "b">]><propfind xmlns="DAV:"><allprop/></propfind>`,
+		"something else":                       `<propertyupdate xmlns="DAV:"/>`,
+		"an attribute twice":                   `<propfind xmlns="DAV:"><prop a="1" a="2"/></propfind>`,
+		"an attribute twice, hidden":           `<propfind xmlns="DAV:"><prop xmlns:p="u" xmlns:q="u" p:a="1" q:a="2"/></propfind>`,
+		"a prefix twice":                       `<propfind xmlns="DAV:"><prop xmlns:p="u" xmlns:p="v"/></propfind>`,
+		"two colons":                           `<propfind xmlns="DAV:"><prop><a:b:c xmlns:a="u"/></prop></propfind>`,
+		"a colon and nothing":                  `<propfind xmlns="DAV:"><prop><a: xmlns:a="u"/></prop></propfind>`,
+		"no name after the prefix":             `<propfind xmlns="DAV:"><prop><a:0 xmlns:a="u"/></prop></propfind>`,
+		"a reserved namespace":                 `<propfind xmlns="DAV:"><prop><a xmlns="http://www.w3.org/2000/xmlns/"/></prop></propfind>`,
+		"a reserved prefix":                    `<propfind xmlns="DAV:"><prop><xml:a/></prop></propfind>`,
+		"two roots":                            `<propfind xmlns="DAV:"><allprop/></propfind>x`,
+		"two root elements":                    `<propfind xmlns="DAV:"><allprop/></propfind><propfind xmlns="DAV:"/>`,
+		"a document type at the end":           `<propfind xmlns="DAV:"><allprop/></propfind><!DOCTYPE x>`,
+		"an undeclared prefix":                 `<propfind xmlns="DAV:"><prop><q:foo/></prop></propfind>`,
+		"an undeclared prefix of an attribute": `<propfind xmlns="DAV:"><prop><foo q:a="1"/></prop></propfind>`,
+		"a prefix of another element":          `<propfind xmlns="DAV:"><prop><q:foo xmlns:q="urn:q"/><q:bar/></prop></propfind>`,
+		"half a character of UTF-16":           "\xfe\xff\x00<\x00",
+		"half a pair of UTF-16":                "\xfe\xff\x00<\xd8\x00",
+		"another encoding":                     `<?xml version="1.0" encoding="iso-8859-1"?><propfind xmlns="DAV:"><allprop/></propfind>`,
+		"too deep":                             strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100),
+		"asks for nothing":                     `<propfind xmlns="DAV:"/>`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if answer := do(t, aliceFiles(), "PROPFIND", home+"/", body, "Depth", "0"); answer.Code != http.StatusBadRequest {
@@ -123,6 +133,28 @@ func TestBodiesThatAreNoGoodXMLAreRefused(t *testing.T) {
 	}
 	if answer := do(t, aliceFiles(), "PROPFIND", home+"/", "<a>"+strings.Repeat("x", maxXMLBytes)+"</a>", "Depth", "0"); answer.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a huge body gets %d", answer.Code)
+	}
+}
+
+func TestBodiesMayBeInUTF8AndUTF16(t *testing.T) {
+	const document = `<?xml version="1.0" encoding="%s"?><propfind xmlns="DAV:"><prop><x:ü xmlns:x="urn:x"/></prop></propfind><!-- 𝄞 -->`
+	utf16In := func(order binary.AppendByteOrder) string {
+		data := order.AppendUint16(nil, 0xfeff)
+		for _, unit := range utf16.Encode([]rune(strings.Replace(document, "%s", "UTF-16", 1))) {
+			data = order.AppendUint16(data, unit)
+		}
+		return string(data)
+	}
+	for name, body := range map[string]string{
+		"UTF-8":               strings.Replace(document, "%s", "UTF-8", 1),
+		"UTF-8 with its mark": "\xef\xbb\xbf" + strings.Replace(document, "%s", "utf-8", 1),
+		"UTF-16, high first":  utf16In(binary.BigEndian),
+		"UTF-16, low first":   utf16In(binary.LittleEndian),
+	} {
+		answer := do(t, aliceFiles(), "PROPFIND", home+"/f.txt", body, "Depth", "0")
+		if answer.Code != http.StatusMultiStatus || !strings.Contains(answer.Body.String(), `<x:ü xmlns:x="urn:x">`) {
+			t.Errorf("%s: %d %s", name, answer.Code, answer.Body)
+		}
 	}
 }
 
@@ -194,10 +226,11 @@ func TestRcloneMaySetTheTimeAndOfferTheChecksums(t *testing.T) {
 	}
 }
 
+const lockInfo = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>alice</D:href></D:owner></D:lockinfo>`
+
 func TestLocksAreAskedForAndShown(t *testing.T) {
-	const info = `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>alice</D:href></D:owner></D:lockinfo>`
 	storage := aliceFiles()
-	answer := do(t, storage, "LOCK", home+"/new", info, "Timeout", "Infinite, Second-4100000000", "Depth", "0")
+	answer := do(t, storage, "LOCK", home+"/new", lockInfo, "Timeout", "Infinite, Second-4100000000", "Depth", "0")
 	if answer.Code != http.StatusCreated || answer.Header().Get("Lock-Token") != "<urn:uuid:1>" || !storage.locked.Exclusive || storage.locked.Infinite {
 		t.Errorf("%d %v, storage got %v", answer.Code, answer.Header(), storage.locked)
 	}

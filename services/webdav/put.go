@@ -20,6 +20,7 @@ import (
 // upload is what a PUT says about the content to come.
 type upload struct {
 	size       int64 // -1: not known
+	total      int64 // what OC-Total-Length says; -1: nothing
 	mtime      int64 // nanoseconds; 0: now
 	expected   *storageapi.Checksums
 	conditions *storageapi.Conditions
@@ -49,7 +50,7 @@ func put(w http.ResponseWriter, r *request) error {
 
 // upload reads the headers of a PUT.
 func (r *request) upload() (upload, error) {
-	u := upload{size: r.ContentLength}
+	u := upload{size: r.ContentLength, total: -1}
 	if r.folder {
 		return u, &davError{status: http.StatusConflict, message: "a file's name cannot end in a slash"}
 	}
@@ -62,6 +63,15 @@ func (r *request) upload() (upload, error) {
 			return u, err
 		}
 		u.mtime = mtime
+	}
+	if text := r.Header.Get("OC-Total-Length"); text != "" {
+		total, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || total < 0 {
+			return u, &davError{status: http.StatusBadRequest, message: "the OC-Total-Length header is no number of bytes"}
+		}
+		if u.total = total; u.size >= 0 && u.size != total {
+			return u, errTotal
+		}
 	}
 	var err error
 	if u.expected, err = expected(r.Header.Get("OC-Checksum")); err != nil {
@@ -86,6 +96,9 @@ func parseMtime(text string) (int64, error) {
 
 // errShort answers a body that ended early: the connection may still be there.
 var errShort = &davError{status: http.StatusBadRequest, message: "the body is shorter than its announced length"}
+
+// errTotal answers a body that is not what its sender takes it for.
+var errTotal = &davError{status: http.StatusBadRequest, message: "the body has not the length that OC-Total-Length says"}
 
 // smallBodies are the buffers of small uploads.
 var smallBodies = sync.Pool{New: func() any {
@@ -196,6 +209,8 @@ func (r *request) receive(loan *descriptor.Loan, u upload, limit int64) (int64, 
 		return 0, nil, errShort
 	case err != nil:
 		return 0, nil, fmt.Errorf("receive %s: %w", r.path, err)
+	case u.total >= 0 && size != u.total:
+		return 0, nil, errTotal
 	}
 	got := sums.result()
 	if u.expected != nil && !fits(u.expected, got) {

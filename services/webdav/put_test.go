@@ -55,8 +55,13 @@ func (l *lendingStorage) CommitUpload(ctx context.Context, in *storageapi.Commit
 	return l.write(ctx, "/large")
 }
 
-// putLarge uploads content that does not fit into a call.
-func (l *lendingStorage) putLarge(content string) *httptest.ResponseRecorder {
+// AbortUpload implements storageapi.StorageService.
+func (l *lendingStorage) AbortUpload(context.Context, *storageapi.AbortUploadRequest, ...client.CallOption) (*storageapi.AbortUploadResponse, error) {
+	return &storageapi.AbortUploadResponse{}, nil
+}
+
+// putLarge uploads content as a descriptor. With a header its length is not announced.
+func (l *lendingStorage) putLarge(content string, header ...string) *httptest.ResponseRecorder {
 	l.t.Helper()
 	dir, err := os.MkdirTemp("", "put") // t.TempDir is too long for a socket
 	if err != nil {
@@ -75,6 +80,12 @@ func (l *lendingStorage) putLarge(content string) *httptest.ResponseRecorder {
 	log, _ := test.NewNullLogger()
 	request := httptest.NewRequest(http.MethodPut, home+"/large", strings.NewReader(content))
 	request = request.WithContext(token.NewContext(request.Context(), alice))
+	if len(header) > 0 {
+		request.ContentLength = -1
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
 	recorder := httptest.NewRecorder()
 	h := &handler{storage: l, content: borrower, patience: time.Minute, log: logrus.NewEntry(log)}
 	h.ServeHTTP(recorder, request)
@@ -101,5 +112,15 @@ func TestAnUploadBeginsAgainWhenStorageIsReplacedBeforeItsContentComes(t *testin
 				t.Errorf("%d bytes were written, %v", len(written), err)
 			}
 		})
+	}
+}
+
+func TestAnUploadOfUnknownLengthMustHaveTheTotalThatItsSenderSays(t *testing.T) {
+	content := strings.Repeat("x", 1000)
+	for total, want := range map[string]int{"1000": http.StatusCreated, "999": http.StatusBadRequest, "1001": http.StatusBadRequest} {
+		storage := &lendingStorage{t: t, fakeStorage: &fakeStorage{}}
+		if answer := storage.putLarge(content, "OC-Total-Length", total); answer.Code != want {
+			t.Errorf("%s: %d %s", total, answer.Code, answer.Body)
+		}
 	}
 }

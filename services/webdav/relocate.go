@@ -28,8 +28,8 @@ func makeCollection(w http.ResponseWriter, r *request) error {
 }
 
 func remove(w http.ResponseWriter, r *request) error {
-	if depth := r.Header.Get("Depth"); depth != "" && !strings.EqualFold(depth, "infinity") && r.folder {
-		return &davError{status: http.StatusBadRequest, message: "a folder is deleted with all that is in it: Depth is infinity"}
+	if err := r.wholeFolder("deleted"); err != nil {
+		return err
 	}
 	conditions, err := r.conditions()
 	if err != nil {
@@ -42,6 +42,24 @@ func remove(w http.ResponseWriter, r *request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// wholeFolder refuses what would act on a part of a folder (RFC 4918, sections 9.6.1 and
+// 9.9.2), whether its address ends in a slash or not.
+func (r *request) wholeFolder(what string) error {
+	if depth := r.Header.Get("Depth"); depth == "" || strings.EqualFold(depth, "infinity") {
+		return nil
+	}
+	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
+		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path})
+	})
+	if err != nil {
+		return err
+	}
+	if entry.Type != storageapi.Type_TYPE_DIRECTORY {
+		return nil
+	}
+	return &davError{status: http.StatusBadRequest, message: "a folder is " + what + " with all that is in it: Depth is infinity"}
 }
 
 // relocation is what COPY and MOVE have in common.
@@ -89,8 +107,8 @@ func moveResource(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if depth := r.Header.Get("Depth"); depth != "" && r.folder && !strings.EqualFold(depth, "infinity") {
-		return &davError{status: http.StatusBadRequest, message: "a folder is moved with all that is in it: Depth is infinity"}
+	if err := r.wholeFolder("moved"); err != nil {
+		return err
 	}
 	return r.relocate(w, func(ctx context.Context) (*storageapi.WriteResponse, error) {
 		return r.handler.storage.Move(ctx, &storageapi.MoveRequest{

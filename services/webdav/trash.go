@@ -82,19 +82,19 @@ func listTrash(w http.ResponseWriter, r *request, item string) error {
 	if query.all {
 		query.props = append(query.props, trashProperties...)
 	}
-	m := newMultistatus()
+	var resources []*resource
 	if item == "" {
-		m.resource(r.aboveResource("/"), query)
+		resources = append(resources, r.aboveResource("/"))
 	}
 	if item != "" || depth != "0" {
 		err = r.eachTrashed(item, func(trashed *storageapi.TrashItem) {
-			m.resource(&resource{Entry: trashed.Entry, request: r, trashed: trashed}, query)
+			resources = append(resources, &resource{Entry: trashed.Entry, request: r, trashed: trashed})
 		})
 	}
 	if err != nil {
 		return err
 	}
-	m.send(w)
+	answer(w, query, slices.Values(resources))
 	return nil
 }
 

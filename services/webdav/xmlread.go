@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,8 +43,10 @@ func (r *request) readXML() (*element, error) {
 
 // parseXML reads a document; nil: it is empty.
 func parseXML(document io.Reader) (*element, error) {
-	decoder := xml.NewDecoder(document)
-	decoder.Strict = true
+	decoder, err := newDecoder(document)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -60,7 +63,7 @@ func parseXML(document io.Reader) (*element, error) {
 				return nil, errXML
 			}
 		case xml.StartElement:
-			root, err := readElement(decoder, token, 1, "")
+			root, err := readElement(decoder, token, 1, scope{})
 			if err != nil {
 				return nil, err
 			}
@@ -78,7 +81,7 @@ func unreadable(err error) error {
 	return errXML
 }
 
-// atEnd checks that nothing but space follows the root.
+// atEnd checks that nothing but space and comments follows the root.
 func atEnd(decoder *xml.Decoder) error {
 	for {
 		token, err := decoder.Token()
@@ -88,22 +91,57 @@ func atEnd(decoder *xml.Decoder) error {
 		if err != nil {
 			return unreadable(err)
 		}
-		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
+		switch token := token.(type) {
+		case xml.CharData:
+			if strings.TrimSpace(string(token)) != "" {
+				return errXML
+			}
+		case xml.StartElement, xml.Directive:
 			return errXML
 		}
 	}
 }
 
-func readElement(decoder *xml.Decoder, start xml.StartElement, depth int, lang string) (*element, error) {
-	if depth > maxXMLDepth || !wellNamed(start) {
-		return nil, errXML
-	}
-	e := &element{StartElement: start.Copy(), lang: lang}
-	for _, attribute := range e.Attr {
-		if attribute.Name == (xml.Name{Space: xmlSpace, Local: "lang"}) {
-			e.lang = attribute.Value
+// scope is what an element has from those around it.
+type scope struct {
+	lang   string
+	spaces []string // that are declared
+}
+
+// within returns the scope in an element.
+func (s scope) within(start xml.StartElement) scope {
+	s.spaces = slices.Clip(s.spaces)
+	for _, attribute := range start.Attr {
+		switch {
+		case isDeclaration(attribute):
+			s.spaces = append(s.spaces, attribute.Value)
+		case attribute.Name == xml.Name{Space: xmlSpace, Local: "lang"}:
+			s.lang = attribute.Value
 		}
 	}
+	return s
+}
+
+// declares tells whether the prefixes of an element were declared. Go takes one that was not
+// for the namespace itself, so a prefix that has the name of a declared namespace passes.
+func (s scope) declares(start xml.StartElement) bool {
+	known := func(name xml.Name) bool {
+		return name.Space == "" || name.Space == xmlSpace || slices.Contains(s.spaces, name.Space)
+	}
+	for _, attribute := range start.Attr {
+		if !isDeclaration(attribute) && !known(attribute.Name) {
+			return false
+		}
+	}
+	return known(start.Name)
+}
+
+func readElement(decoder *xml.Decoder, start xml.StartElement, depth int, around scope) (*element, error) {
+	here := around.within(start)
+	if depth > maxXMLDepth || !wellNamed(start) || !here.declares(start) {
+		return nil, errXML
+	}
+	e := &element{StartElement: start.Copy(), lang: here.lang}
 	var inner, text strings.Builder
 	for {
 		token, err := decoder.Token()
@@ -112,7 +150,7 @@ func readElement(decoder *xml.Decoder, start xml.StartElement, depth int, lang s
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			child, err := readElement(decoder, token, depth+1, e.lang)
+			child, err := readElement(decoder, token, depth+1, here)
 			if err != nil {
 				return nil, err
 			}

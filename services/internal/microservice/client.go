@@ -1,10 +1,13 @@
 package microservice
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	grpcclient "github.com/go-micro/plugins/v4/client/grpc"
 	"go-micro.dev/v4/client"
+	microerrors "go-micro.dev/v4/errors"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 
@@ -31,7 +34,7 @@ var reconnect = grpc.ConnectParams{
 // NewClient returns a go-micro gRPC client that finds services in directory. It repeats no
 // call that may have been begun. The options are applied last.
 func NewClient(directory *registry.Directory, options ...client.Option) client.Client {
-	return grpcclient.NewClient(append([]client.Option{
+	return knowing{directory: directory, Client: grpcclient.NewClient(append([]client.Option{
 		client.Selector(registry.NewSelector(directory)),
 		client.Retries(0),
 		client.WrapCall(sendAgain),
@@ -43,7 +46,32 @@ func NewClient(directory *registry.Directory, options ...client.Option) client.C
 		// waits for the connection, as long as its deadline allows.
 		withCallOptions(grpc.WaitForReady(true)),
 		func(o *client.Options) { grpcclient.DialOptions(dialOptions()...)(&o.CallOptions) },
-	}, options...)...)
+	}, options...)...)}
+}
+
+// knowing is a client that tells a service that was stopped from one that is being replaced:
+// nobody need wait for the first.
+type knowing struct {
+	client.Client
+	directory *registry.Directory
+}
+
+// Call implements client.Client.
+func (k knowing) Call(ctx context.Context, request client.Request, response any, options ...client.CallOption) error {
+	return k.explain(request.Service(), k.Client.Call(ctx, request, response, options...))
+}
+
+// Stream implements client.Client.
+func (k knowing) Stream(ctx context.Context, request client.Request, options ...client.CallOption) (client.Stream, error) {
+	stream, err := k.Client.Stream(ctx, request, options...)
+	return stream, k.explain(request.Service(), err)
+}
+
+func (k knowing) explain(service string, err error) error {
+	if err == nil || FailureOf(err) != WentAway || !k.directory.Stopped(service) {
+		return err
+	}
+	return microerrors.New(stoppedID, "the "+service+" service does not run: "+registry.ErrStopped.Error(), http.StatusServiceUnavailable)
 }
 
 // dialOptions are those of every connection. go-micro's own limits of messages are left out

@@ -3,6 +3,7 @@ package microservice
 import (
 	"fmt"
 	"net"
+	"sync"
 
 	microregistry "go-micro.dev/v4/registry"
 
@@ -12,8 +13,9 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
 
-// Discover returns the directory of ready services, kept fresh over NATS, and a
-// function that ends that. It does not wait for NATS.
+// Discover returns the directory of ready services, kept fresh over NATS, or with the
+// supervisor's snapshot while NATS is away, and a function that ends that. It does not wait
+// for NATS.
 func Discover(child *plugins.Child, src *config.Source) (*registry.Directory, func(), error) {
 	directory := registry.NewDirectory()
 	if err := directory.Seed(src.Paths.Run); err != nil {
@@ -27,7 +29,12 @@ func Discover(child *plugins.Child, src *config.Source) (*registry.Directory, fu
 		conn.Close()
 		return nil, nil, fmt.Errorf("follow the registry: %w", err)
 	}
-	return directory, conn.Close, nil
+	var fallingBack sync.WaitGroup
+	fallingBack.Go(func() { directory.FallBack(conn, src.Paths.Run, child.Log()) })
+	return directory, func() {
+		conn.Close()
+		fallingBack.Wait()
+	}, nil
 }
 
 // ownRegistry is the registry that a go-micro server registers with: it makes the

@@ -15,6 +15,8 @@ import (
 const (
 	clientID = "go.micro.client" // go-micro's client: nobody was reached, or in time
 	unableID = "grpc"            // gRPC cannot carry the call, however often it is made
+	// stoppedID is of calls of a service that the registry says was stopped.
+	stoppedID = "stopped"
 )
 
 // Failure says why a call brought no result.
@@ -28,6 +30,8 @@ const (
 	// WentAway: the service was not reached, or it ended during the call, which it may have
 	// carried out. Its replacement can be asked.
 	WentAway
+	// Stopped: the service does not run, and will not before somebody starts it.
+	Stopped
 	// Late: the call took longer than its context allowed, or its caller went away. It may
 	// have been carried out.
 	Late
@@ -43,6 +47,8 @@ func FailureOf(err error) Failure {
 		return Unable
 	case theirs.Id == unableID:
 		return Unable
+	case theirs.Id == stoppedID:
+		return Stopped
 	case theirs.Id == drainingID: // so its replacement is on its way
 		return WentAway
 	case theirs.Id != clientID:

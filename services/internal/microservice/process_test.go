@@ -221,6 +221,13 @@ func TestAFailedCallSaysWhetherToAskAgain(t *testing.T) {
 			})
 		}
 	}
+	stopped := registry.NewDirectory()
+	stopped.Apply(registry.Document{Writer: "alpha", Stopped: []string{"grpc"}})
+	for _, kind := range []string{"call", "stream"} {
+		if got, err := fail(t.Context(), NewClient(stopped), kind, "", healthEndpoint, nil); got != Stopped {
+			t.Errorf("a %s of a service that was stopped is taken for %d: %v", kind, got, err)
+		}
+	}
 	if got := FailureOf(microerrors.New("users", "no", http.StatusForbidden)); got != Refused {
 		t.Errorf("an answer is taken for %d", got)
 	}
@@ -233,10 +240,10 @@ func fail(ctx context.Context, c client.Client, kind, address, endpoint string, 
 	}
 	request := c.NewRequest("grpc", endpoint, body)
 	if kind == "call" {
-		err := c.Call(ctx, request, &healthpb.HealthCheckResponse{}, client.WithAddress(address))
+		err := c.Call(ctx, request, &healthpb.HealthCheckResponse{}, at(address)...)
 		return FailureOf(err), err
 	}
-	stream, err := c.Stream(ctx, request, client.WithAddress(address))
+	stream, err := c.Stream(ctx, request, at(address)...)
 	if err != nil {
 		return FailureOf(err), err
 	}
@@ -370,4 +377,12 @@ func TestAnHTTPServiceFinishesWhatItHasBeforeItEnds(t *testing.T) {
 	if code := s.exitCode(); code != plugins.ExitDrained {
 		t.Errorf("it ended with code %d", code)
 	}
+}
+
+// at are the options of a call to an address; none: the registry knows it.
+func at(address string) []client.CallOption {
+	if address == "" {
+		return nil
+	}
+	return []client.CallOption{client.WithAddress(address)}
 }

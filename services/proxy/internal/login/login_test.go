@@ -351,6 +351,7 @@ func TestAskingIsRepeatedOnlyWhenNobodyAnswered(t *testing.T) {
 		"killed in between":    {[]error{broken, broken}, 3, false, false},
 		"busy":                 {[]error{busy}, 2, false, false},
 		"killed, then wrong":   {[]error{broken, microerrors.Unauthorized("users", "wrong")}, 2, true, true},
+		"stopped":              {[]error{microerrors.New("stopped", "does not run", http.StatusServiceUnavailable)}, 1, false, true},
 		"our token is refused": {[]error{microerrors.Unauthorized(token.ErrorID, "expired")}, 1, false, true},
 		"we may not ask":       {[]error{microerrors.Forbidden("users", "not allowed")}, 1, false, true},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	microerrors "go-micro.dev/v4/errors"
 
+	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	usersapi "github.com/owncloud/ocis-runtime/services/users/api"
 )
@@ -67,7 +68,7 @@ func answer(err error) error {
 // mayPass tells whether the same question may get an answer a little later: nobody was
 // there, or too much is going on. Everything else is an answer.
 func mayPass(err error) bool {
-	if errors.Is(err, ErrWrong) {
+	if errors.Is(err, ErrWrong) || microservice.FailureOf(err) == microservice.Stopped {
 		return false
 	}
 	code := microerrors.FromError(err).Code

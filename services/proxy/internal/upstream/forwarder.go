@@ -20,6 +20,7 @@ import (
 // What Send fails with, beside errors of the client's context and content.
 var (
 	ErrNotReady = errors.New("no instance is ready")
+	ErrStopped  = errors.New("the service was stopped, or has failed")
 	ErrBroken   = errors.New("the connection broke before an answer came")
 	ErrLate     = errors.New("no answer came in time")
 )
@@ -52,7 +53,7 @@ type line struct {
 
 // NewForwarder returns a forwarder that finds instances in directory. For as long as
 // patience a request waits for an instance to appear, or to be replaced after its
-// connection broke.
+// connection broke; not for that of a service that was stopped.
 func NewForwarder(directory *registry.Directory, patience time.Duration) *Forwarder {
 	return &Forwarder{directory: directory, patience: patience, lines: make(map[target]line)}
 }
@@ -122,6 +123,9 @@ func (f *Forwarder) pick(ctx context.Context, service string, firstFailure time.
 		if found, err = f.directory.Wait(waiting, service); err != nil {
 			if ctx.Err() != nil {
 				return place{}, context.Cause(ctx)
+			}
+			if errors.Is(err, registry.ErrStopped) {
+				return place{}, fmt.Errorf("%s: %w", service, ErrStopped)
 			}
 			return place{}, fmt.Errorf("%s: %w", service, ErrNotReady)
 		}

@@ -44,13 +44,13 @@ func (t *Tree) Lock(ctx context.Context, owner string, request *storageapi.LockR
 		if err := x.holds(&at, request.GetConditions()); err != nil {
 			return err
 		}
+		if err := x.compatible(root.entry.ID, path, request); err != nil {
+			return err
+		}
 		if !at.found {
 			if err := x.mayMake(&at, request.GetConditions()); err != nil {
 				return err
 			}
-		}
-		if err := x.compatible(root.entry.ID, path, request); err != nil {
-			return err
 		}
 		response, err = x.lock(&at, request)
 		return err
@@ -66,7 +66,7 @@ func (x *tx) compatible(root uint64, path paths.Path, request *storageapi.LockRe
 		return err
 	}
 	if len(others) >= maxLocksOnPath {
-		return errLocked(path)
+		return errConflicting(path)
 	}
 	if request.GetInfinite() {
 		below, err := x.below(root, path)
@@ -77,7 +77,7 @@ func (x *tx) compatible(root uint64, path paths.Path, request *storageapi.LockRe
 	}
 	for _, other := range others {
 		if request.GetExclusive() || other.Exclusive {
-			return errLocked(other.path)
+			return errConflicting(other.path)
 		}
 	}
 	return nil

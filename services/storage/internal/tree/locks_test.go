@@ -259,3 +259,25 @@ func TestAnIfListIsAboutTheStateInTheTransaction(t *testing.T) {
 	s.must(put("/d/f", "/d", token, ""))
 	s.must(put("/d/new", "/d/new", token, ""))
 }
+
+func TestARefusalNamesTheLockThatIsInTheWay(t *testing.T) {
+	s := newStand(t, Options{})
+	s.mkdir("/d")
+	token := s.mustLock("/d", true, true)
+	_, another := s.lock("/d/new", true, false)
+	_, own := s.lock("/d/new", true, false, token)
+	for name, test := range map[string]struct {
+		err      error
+		conflict bool
+	}{
+		"a change below":                    {s.tryPut("/d/new"), false},
+		"a lock below":                      {another, true},
+		"a lock below by the owner of both": {own, true},
+		"a lock around it":                  {func() error { _, err := s.lock("/", false, true); return err }(), true},
+	} {
+		path, conflict, ok := storageapi.LockedPath(test.err.Error())
+		if path != "/d" || conflict != test.conflict || !ok {
+			t.Errorf("%s: %v", name, test.err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
 )
 
@@ -37,7 +38,11 @@ func errExists(path paths.Path) error {
 }
 
 func errLocked(path paths.Path) error {
-	return refuse(http.StatusLocked, "%s is locked", path)
+	return &Refusal{Status: http.StatusLocked, Reason: storageapi.Locked(path.String())}
+}
+
+func errConflicting(path paths.Path) error {
+	return &Refusal{Status: http.StatusLocked, Reason: storageapi.Conflicting(path.String())}
 }
 
 // parse is paths.Parse with the refusal that its error means.
