@@ -349,6 +349,24 @@ func TestTheFailureOfAnEssentialServiceEndsTheRuntime(t *testing.T) {
 	}
 }
 
+func TestAnEssentialServiceThatCrashesUntilItsDelayIsAtTheCapEndsTheRuntime(t *testing.T) {
+	settings := testSettings()
+	settings.BackoffFirst, settings.BackoffCap = 10*time.Millisecond, 40*time.Millisecond
+	settings.Essential = []string{"vital"}
+	r := prepareRuntime(t, tempDir(t), map[string]testChild{"web": {}, "vital": {behaviour: "exit 1"}}, settings)
+	r.serve()
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+		var essential *EssentialError
+		if !errors.As(err, &essential) || essential.Service != "vital" || !strings.Contains(err.Error(), "my last words") {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the runtime goes on: %+v", r.instance("vital"))
+	}
+}
+
 func TestStopEndsAChildThatIgnoresEverythingButSIGKILL(t *testing.T) {
 	r := startRuntime(t, map[string]testChild{"web": {behaviour: "stubborn", change: func(d *plugins.Declaration) { d.StopGrace = 100 * time.Millisecond }}})
 	r.awaitReady()

@@ -135,6 +135,12 @@ func (o *observer) failEssential(now instance.Snapshot) {
 	}
 }
 
+// Explain implements instance.Observer. It reads the log, which a restart at once has no time for.
+func (o *observer) Explain(end instance.End) string {
+	end.Exit.LastLines = logfile.LastWords(o.service.logPath(end.Instance), lastLines, end.LogFrom, end.LogTo)
+	return exitMessage(end.Exit, end.Reason)
+}
+
 // Exited implements instance.Observer. It runs beside the next start.
 func (o *observer) Exited(end instance.End) {
 	s, name, exit := o.supervisor, o.service.declaration.Name, end.Exit

@@ -109,7 +109,7 @@ func TestAReplacementThatFailsLeavesTheOldOneAndSaysWhy(t *testing.T) {
 	before := r.instance("web")
 	order, outcome := restartHeld(r)
 	order("exit")
-	if err := <-outcome; err == nil || !strings.Contains(err.Error(), "was not replaced") || !strings.Contains(err.Error(), "code 9") {
+	if err := <-outcome; err == nil || !strings.Contains(err.Error(), "was not replaced") || !strings.Contains(err.Error(), "code 9: ordered to exit") {
 		t.Errorf("the restart says %v", err)
 	}
 	now := r.instance("web")
@@ -456,6 +456,28 @@ func (r *runtime) statuses(service string) map[string]client.Status {
 		}
 	}
 	return statuses
+}
+
+func TestAChildThatHangsWhileItDrainsIsEnded(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {behaviour: "lingers", change: func(d *plugins.Declaration) {
+		d.Singleton, d.StopGrace = true, 10*patience
+	}}})
+	r.awaitReady()
+	before := r.instance("web")
+	restarted := make(chan error, 1)
+	go func() { restarted <- r.Restart(t.Context(), "web") }()
+	r.awaitStatus("web", client.StatusStopping)
+	if err := r.Crash(t.Context(), "web", syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-restarted; err != nil {
+		t.Error(err)
+	}
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	if last := r.instance("web").LastExit; last.Pid != before.Pid || !strings.Contains(last.Message, "hung") {
+		t.Errorf("the record is %+v", last)
+	}
+	r.Abort() // or the stop at the end of the test waits for the grace
 }
 
 func TestImpossibleScalesAreRefused(t *testing.T) {

@@ -166,6 +166,9 @@ func (s *Settings) replicas(declarations map[string]plugins.Declaration) (map[st
 		if err := checkReplicas(declaration, number); err != nil {
 			return nil, invalid("replicas", err)
 		}
+		if replicas[name] != 1 {
+			return nil, invalid("replicas", fmt.Errorf("%s is there twice", name))
+		}
 		replicas[name] = number
 	}
 	return replicas, nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
@@ -176,6 +177,10 @@ func heeded() []os.Signal {
 	return slices.DeleteFunc([]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
 }
 
+// sameWish is how soon a second signal means nothing new: some programs signal a process and
+// its whole group.
+const sameWish = 100 * time.Millisecond
+
 // stopOnSignal returns a context that the first heeded signal ends; the second aborts.
 func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -183,12 +188,17 @@ func stopOnSignal(sup *supervisor.Supervisor, log *logrus.Logger) (context.Conte
 	signal.Notify(signals, heeded()...)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
+		var first time.Time
 		for received := range signals {
+			if ctx.Err() != nil && time.Since(first) < sameWish {
+				continue
+			}
 			if ctx.Err() != nil {
 				log.Warn("asked twice: killing what still runs")
 				sup.Abort()
 				continue
 			}
+			first = time.Now()
 			name := process.SignalName(received.(syscall.Signal))
 			log.WithField("signal", name).Infof("stopping on %s; once more to kill at once", name)
 			cancel()

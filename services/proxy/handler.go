@@ -124,6 +124,7 @@ func (h *handler) refuseLogin(x *exchange, err error) {
 		x.refuse(http.StatusTooManyRequests, err.Error())
 	default:
 		h.log.WithError(err).Warn("a login could not be verified")
+		x.w.Header().Set("Retry-After", "1")
 		x.refuse(http.StatusServiceUnavailable, "logins cannot be verified at the moment: try again")
 	}
 }

@@ -17,7 +17,7 @@ func (k *keeper) ended(r *run) {
 		k.currentEnded(r, exit)
 	case r == k.successor:
 		k.clearSuccessor()
-		k.now.Message = "was not replaced: " + r.why(exit) + "; " + goesOn
+		k.now.Message = "was not replaced: " + k.options.Observer.Explain(k.endOf(r, exit, goesOn)) + "; " + goesOn
 		k.publish(k.now)
 		k.record(r, exit, goesOn)
 	case r.dropped:
@@ -43,7 +43,11 @@ func (k *keeper) currentEnded(r *run, exit process.Exit) {
 		k.record(r, exit, "its replacement was starting already")
 	default:
 		decision := k.decide(r, exit)
-		k.follow(decision, r.why(exit))
+		why := r.why(exit)
+		if decision.Action == restart.Later || decision.Action == restart.Never {
+			why = k.options.Observer.Explain(k.endOf(r, exit, decision.String())) // somebody will want to know
+		}
+		k.follow(decision, why)
 		if k.current != nil { // the next one's lines follow
 			r.logTo = k.current.logFrom
 		}
@@ -60,6 +64,8 @@ func (k *keeper) decide(r *run, exit process.Exit) restart.Decision {
 		Success:  exit.Code == 0,
 		Uptime:   time.Since(r.started),
 		Failures: k.failures,
+
+		Essential: k.options.Declaration.Essential,
 	}, k.options.Backoff, k.options.Random())
 	k.failures = decision.Failures
 	return decision
@@ -83,8 +89,8 @@ func (r *run) why(exit process.Exit) string {
 	return r.reason
 }
 
-// record hands the end of a child to the observer, in a goroutine of its own.
-func (k *keeper) record(r *run, exit process.Exit, decision string) {
+// endOf describes the end of a child.
+func (k *keeper) endOf(r *run, exit process.Exit, decision string) End {
 	end := End{
 		Instance: k.now.Name, LogFrom: r.logFrom, LogTo: r.logTo,
 		Exit: client.Exit{
@@ -99,6 +105,12 @@ func (k *keeper) record(r *run, exit process.Exit, decision string) {
 	if exit.Code < 0 {
 		end.Reason = r.reason
 	}
+	return end
+}
+
+// record hands the end of a child to the observer, in a goroutine of its own.
+func (k *keeper) record(r *run, exit process.Exit, decision string) {
+	end := k.endOf(r, exit, decision)
 	k.helpers.Go(func() {
 		k.options.Observer.Exited(end)
 		if r.child != nil {

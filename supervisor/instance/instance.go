@@ -28,6 +28,8 @@ type Observer interface {
 	Changed(from client.Status, now Snapshot)
 	// Exited comes with each end of a process; it fills in the message and the last lines.
 	Exited(end End)
+	// Explain says in one line why a child ended that has left no better word.
+	Explain(end End) string
 	// HealthAnswered comes with each answer to a health check.
 	HealthAnswered(name string, took time.Duration)
 }

@@ -11,6 +11,9 @@ import (
 // the present one has drained.
 func (k *keeper) replace() error {
 	present, status := k.current, k.now.Status
+	if status == client.StatusStopping && !k.now.Wanted {
+		return fmt.Errorf("%s is being stopped; start it with `ocis run` when it has", k.now.Name)
+	}
 	k.want()
 	serves := status == client.StatusReady || status == client.StatusUnhealthy
 	switch {

@@ -107,13 +107,13 @@ func (k *keeper) awaitReady(r *run) {
 		}
 		k.report(r, func() { k.readyOrNot(r, nodes, err) })
 	})
-	k.helpers.Go(func() { k.watchStart(ctx, r) })
+	k.helpers.Go(func() { k.watchLife(ctx, r, "while it started") })
 }
 
-// watchStart asks a child that is starting whether it lives, until ctx is done. Any answer
-// is life. How long the handshake may take, on a machine where hundreds start, is bounded
-// by the child's StartTimeout.
-func (k *keeper) watchStart(ctx context.Context, r *run) {
+// watchLife asks a child that is starting or draining whether it lives, until ctx is done. Any
+// answer is life. How long the handshake may take, on a machine where hundreds start, is
+// bounded by the child's StartTimeout.
+func (k *keeper) watchLife(ctx context.Context, r *run, when string) {
 	select {
 	case <-r.child.Greeted():
 	case <-ctx.Done():
@@ -130,7 +130,7 @@ func (k *keeper) watchStart(ctx context.Context, r *run) {
 		late := err != nil && asking.Err() != nil
 		cancel()
 		if late && ctx.Err() == nil {
-			k.report(r, func() { r.kill(client.CauseHung, k.hung("while it started")) })
+			k.report(r, func() { r.kill(client.CauseHung, k.hung(when)) })
 			return
 		}
 	}
@@ -226,7 +226,12 @@ func (k *keeper) judge(r *run, reply plugins.HealthReply, took time.Duration, er
 // drain asks a child to end within grace, and makes sure that it does.
 func (k *keeper) drain(r *run, grace time.Duration) {
 	r.asked = true
-	k.helpers.Go(func() { r.child.Stop(k.serving, grace) })
+	ctx, cancel := context.WithCancel(k.serving)
+	k.helpers.Go(func() {
+		defer cancel()
+		r.child.Stop(k.serving, grace)
+	})
+	k.helpers.Go(func() { k.watchLife(ctx, r, "while it drained") })
 }
 
 func (k *keeper) stopGrace() time.Duration {

@@ -41,6 +41,8 @@ type Facts struct {
 	Success  bool          // it exited with code 0
 	Uptime   time.Duration // from its start
 	Failures int           // in a row, before this one
+	// Essential: the rest is of no use without it. When its delay has grown to the cap, it has failed for good.
+	Essential bool
 }
 
 // Decision is the answer.
@@ -82,7 +84,11 @@ func Decide(facts Facts, limits Limits, random float64) Decision {
 	if failures == 0 {
 		return Decision{Action: Now, Failures: 1}
 	}
-	return Decision{Action: Later, Delay: delay(failures, limits, random), Failures: failures + 1}
+	wait := delay(failures, limits, random)
+	if facts.Essential && wait >= limits.Cap {
+		return Decision{Action: Never}
+	}
+	return Decision{Action: Later, Delay: wait, Failures: failures + 1}
 }
 
 // delay doubles with each failure after the first, up to the cap.

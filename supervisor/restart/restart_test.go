@@ -36,6 +36,8 @@ func TestDecide(t *testing.T) {
 		"a restart that was asked for is no failure": {with(func(f *Facts) { f.Asked = true; f.Failures = 5 }), 0, Decision{Action: Now}},
 		"even under never":                           {with(func(f *Facts) { f.Asked = true; f.Policy = plugins.RestartNever }), 0, Decision{Action: Now}},
 		"nobody wants it":                            {with(func(f *Facts) { f.Wanted = false; f.Failures = 5 }), 0, Decision{Action: Stay}},
+		"an essential one is tried again":            {with(func(f *Facts) { f.Essential = true; f.Failures = 4 }), 0, Decision{Later, 800 * time.Millisecond, 5}},
+		"until its delay is at the cap":              {with(func(f *Facts) { f.Essential = true; f.Failures = 5 }), 0, Decision{Action: Never}},
 		"the zero policy is always":                  {with(func(f *Facts) { f.Policy = "" }), 0, Decision{Now, 0, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
