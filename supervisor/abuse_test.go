@@ -193,7 +193,7 @@ func TestAChildThatFillsItsLogFillsNoDisk(t *testing.T) {
 		}
 		return sum
 	}
-	most := 2 * int64(settings.LogBytes) // the log, and one older file
+	most := 2 * int64(settings.LogBytes)                                                           // the log, and one older file
 	for deadline := time.Now().Add(patience); onDisk() > most; time.Sleep(10 * time.Millisecond) { // there is no event to wait for
 		if time.Now().After(deadline) {
 			t.Fatalf("of 64 MiB are %d bytes on disk, and %d are allowed", onDisk(), most)
@@ -201,5 +201,12 @@ func TestAChildThatFillsItsLogFillsNoDisk(t *testing.T) {
 	}
 	if now := r.instance("web"); now.Pid != before.Pid || now.Status != client.StatusReady {
 		t.Errorf("it is %+v", now)
+	}
+	if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.await("there is a record", func() bool { return r.instance("web").LastExit != nil })
+	if status, err := r.Status(t.Context(), "web"); err != nil || len(status.Exits[0].LastLines) == 0 {
+		t.Errorf("the last words are lost: %+v, %v", status.Exits, err)
 	}
 }
