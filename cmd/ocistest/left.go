@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,7 +21,7 @@ func (s *Site) nothingIsLeft() {
 		command, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 		s.t.Errorf("process %d is left: %s", pid, bytes.ReplaceAll(command, []byte{0}, []byte{' '}))
 	}
-	for _, group := range append(s.groups, s.group()) {
+	for _, group := range slices.Compact(append(s.groups, s.group())) { // one name for one run directory
 		if _, err := os.Stat(group); group != "" && err == nil {
 			s.t.Errorf("the control group %s is left", group)
 		}
