@@ -275,7 +275,14 @@ func TestEveryServiceMayDieWhileItStartsAndWhileItStops(t *testing.T) {
 			server := ocistest.NewSite(t, forgiving, "OCIS_BACKOFF_FIRST=10ms").Launch()
 			server.AwaitRuntime()
 			hits := hitEach(t, server, status)
-			server.AwaitReady()
+			server.Await("all are ready", func(list map[string]client.Instance) bool {
+				for _, i := range list {
+					if i.Status != client.StatusReady {
+						return false
+					}
+				}
+				return len(list) == len(family)
+			})
 			if status, body := server.Do("PUT", home+"/file", "content"); status != http.StatusCreated {
 				t.Errorf("%d %s", status, body)
 			}
