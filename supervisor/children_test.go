@@ -51,6 +51,9 @@ func behave(name, behaviour string) {
 			return live(ctx, child, behaviour)
 		},
 		Health: func(context.Context) error {
+			if behaviour == "slow" {
+				time.Sleep(slowness)
+			}
 			if _, err := os.Stat(os.Getenv("SICK_" + name)); err == nil {
 				return errors.New("I do not feel well")
 			}
@@ -58,6 +61,10 @@ func behave(name, behaviour string) {
 		},
 	})
 }
+
+// slowness is how long a slow child thinks about its health: longer than the interval of the
+// checks, and less than their timeout.
+const slowness = 500 * time.Millisecond
 
 // live is a service: it answers each connection with its pid.
 func live(ctx context.Context, child *plugins.Child, behaviour string) error {
@@ -69,8 +76,12 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 	if err != nil {
 		return err
 	}
-	if behaviour == "grandchild" {
+	if behaviour == "grandchild" || behaviour == "log keeper" {
 		grandchild := exec.Command("sleep", "600")
+		if behaviour == "log keeper" {
+			grandchild.Stdout, grandchild.Stderr = os.Stdout, os.Stderr
+			grandchild.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		}
 		if err := grandchild.Start(); err != nil {
 			return err
 		}
@@ -94,11 +105,19 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 		if err != nil {
 			return err
 		}
+		if behaviour == "talkative" {
+			for range 1 << 10 {
+				fmt.Println(strings.Repeat("x", 1<<10-1))
+			}
+		}
 		fmt.Fprint(conn, os.Getpid())
 		conn.Close()
 	}
-	if behaviour == "stubborn" || behaviour == "lingers" {
+	switch behaviour {
+	case "stubborn", "lingers":
 		time.Sleep(time.Hour) // its grace, or a signal, ends it
+	case "slow to drain":
+		heed(os.Getenv("ORDERS_" + child.Service()))
 	}
 	return nil
 }

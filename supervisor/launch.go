@@ -39,7 +39,7 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 			Args:         []string{"ocis", name, "server"},
 			Environ:      slices.Concat(environ, share.Environ(environ)),
 			Log:          log,
-			LogOffset:    logfile.Size(path),
+			LogFrom:      logfile.End(path),
 			Sockets:      svc.sockets.Files(),
 			SocketNames:  svc.sockets.Names(),
 			ControlDir:   s.controlDir(),

@@ -285,14 +285,11 @@ func TestChildrenThatBreakTheContractAreNamed(t *testing.T) {
 func TestNoGrandchildSurvives(t *testing.T) {
 	r := startRuntime(t, map[string]testChild{"web": {behaviour: "grandchild"}})
 	r.awaitReady()
-	log, err := os.ReadFile(r.paths.Log("web"))
-	if err != nil {
-		t.Fatal(err)
+	grandchildren := r.grandchildren("web")
+	if len(grandchildren) != 1 {
+		t.Fatalf("the grandchildren are %v", grandchildren)
 	}
-	var grandchild int
-	if _, err := fmt.Sscanf(string(log[strings.Index(string(log), "grandchild"):]), "grandchild %d", &grandchild); err != nil {
-		t.Fatalf("%v in %q", err, log)
-	}
+	grandchild := grandchildren[0]
 	if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -303,6 +300,22 @@ func TestNoGrandchildSurvives(t *testing.T) {
 	if !processIsGone(grandchild) && !isZombie(grandchild) {
 		t.Errorf("grandchild %d lives", grandchild)
 	}
+}
+
+// grandchildren returns the pids that a service's log names, oldest first.
+func (r *runtime) grandchildren(service string) (pids []int) {
+	r.t.Helper()
+	log, err := os.ReadFile(r.paths.Log(service))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(log)) {
+		var pid int
+		if n, _ := fmt.Sscanf(line, "grandchild %d", &pid); n == 1 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 func isZombie(pid int) bool {

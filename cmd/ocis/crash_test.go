@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -104,70 +102,83 @@ func TestLargeDownloadsSurviveTheKillsOfStorage(t *testing.T) {
 	asking.Wait()
 }
 
-func TestAnAcknowledgedWriteSurvivesAnyKill(t *testing.T) {
-	server := ocistest.Start(t)
-	uploader := ocistest.Client(t)
+// ledger knows the writes that were acknowledged.
+type ledger struct {
+	mu           sync.Mutex
+	acknowledged map[string]string
+	refused      int
+}
+
+// fill writes files until done is closed, whatever becomes of them.
+func (l *ledger) fill(server *ocistest.Server, uploader *http.Client, writer int, done <-chan struct{}) {
 	large := strings.Repeat("0123456789abcdef", 40_000) // travels as a descriptor
-	acknowledged := map[string]string{}
-	var mu sync.Mutex
+	for n := 0; ; n++ {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		path := fmt.Sprintf("%s/w%d-%d", home, writer, n)
+		content := path
+		if n%10 == 0 {
+			content += large
+		}
+		status, _, err := server.Try(uploader, "PUT", path, content)
+		l.mu.Lock()
+		if err == nil && status/100 == 2 {
+			l.acknowledged[path] = content
+		} else {
+			l.refused++
+		}
+		l.mu.Unlock()
+	}
+}
+
+// length is how many writes were acknowledged so far.
+func (l *ledger) length() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acknowledged)
+}
+
+func TestAnAcknowledgedWriteSurvivesTheKillOfAnyProcess(t *testing.T) {
+	site := ocistest.NewSite(t, forgiving)
+	server := site.Start()
+	uploader := ocistest.Client(t)
+	l := &ledger{acknowledged: map[string]string{}}
+	done := make(chan struct{})
 	var writing sync.WaitGroup
 	for writer := range 3 {
-		writing.Go(func() {
-			for n := range 25 {
-				path := fmt.Sprintf("%s/w%d-%d", home, writer, n)
-				content := fmt.Sprint(path)
-				if n%5 == 0 {
-					content += large
-				}
-				status, _, err := server.Try(uploader, "PUT", path, content)
-				if err == nil && status/100 == 2 {
-					mu.Lock()
-					acknowledged[path] = content
-					mu.Unlock()
-				}
-			}
-		})
+		writing.Go(func() { l.fill(server, uploader, writer, done) })
 	}
-	for _, service := range []string{"storage", "webdav", "storage", "proxy", "storage", "users"} {
-		server.KillHard(service)
-	}
-	writing.Wait()
-	if len(acknowledged) == 0 {
-		t.Fatal("no write was acknowledged")
-	}
-	for path, content := range acknowledged {
-		if status, body := server.Do("GET", path, ""); status != http.StatusOK || body != content {
-			t.Errorf("%s was acknowledged, and is %d with %d bytes", path, status, len(body))
+	stopWriting := sync.OnceFunc(func() { close(done); writing.Wait() })
+	defer stopWriting()
+	killAll := func(server *ocistest.Server) {
+		t.Helper()
+		before := l.length()
+		for _, service := range []string{"storage", "webdav", "nats", "storage", "proxy", "frontend", "storage", "users", "web"} {
+			server.KillHard(service)
+		}
+		if l.length() == before {
+			t.Error("nothing was acknowledged while each service was killed")
 		}
 	}
-	t.Logf("%d of 75 writes were acknowledged", len(acknowledged))
+	for range 3 {
+		killAll(server)
+	}
+	server.Signal(syscall.SIGKILL) // the children serve on until the next runtime ends them
+	server.Wait()
+	server = site.Start()
+	killAll(server)
+	stopWriting()
+	reader := ocistest.Client(t)
+	for path, content := range l.acknowledged {
+		if status, body, err := server.Try(reader, "GET", path, ""); err != nil || status != http.StatusOK || body != content {
+			t.Errorf("%s was acknowledged, and is %d with %d bytes, %v", path, status, len(body), err)
+		}
+	}
+	t.Logf("%d writes were acknowledged, %d were not", len(l.acknowledged), l.refused)
 }
-
-func TestAnUploadThatIsCutOffLeavesNothing(t *testing.T) {
-	server := ocistest.Start(t)
-	body := io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), failingReader{})
-	request, err := http.NewRequest("PUT", server.URL(home+"/cut"), body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.ContentLength = 8 << 20
-	request.SetBasicAuth("admin", ocistest.Password)
-	if response, err := ocistest.Client(t).Do(request); err == nil {
-		response.Body.Close()
-		t.Errorf("a cut upload is answered with %s", response.Status)
-	}
-	if status, _ := server.Do("GET", home+"/cut", ""); status != http.StatusNotFound {
-		t.Errorf("half a file is %d", status)
-	}
-	status, listing := server.Do("PROPFIND", home+"/", `<propfind xmlns="DAV:"><prop><quota-used-bytes/></prop></propfind>`, "Depth", "0")
-	if status != http.StatusMultiStatus || !strings.Contains(listing, "<d:quota-used-bytes>0<") {
-		t.Errorf("half a file takes room: %s", listing)
-	}
-}
-
-type failingReader struct{}
-
-func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestAHungServiceIsReplacedAndAHungServiceCanBeStopped(t *testing.T) {
 	server := ocistest.Start(t, "OCIS_HEALTH_TIMEOUT=500ms", "OCIS_HEALTH_INTERVAL=100ms")

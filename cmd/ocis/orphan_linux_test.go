@@ -44,7 +44,7 @@ func TestTheChildrenOfAKilledRuntimeServeOnForTheGraceAndThenDrain(t *testing.T)
 			t.Errorf("%s says %v\n%s", name, err, log)
 		}
 	}
-	removeSockets(t, site.RunDir()) // nobody is there to do it; a next runtime would
+	removeRemains(t, site.RunDir())
 }
 
 // awaitEnd waits for the end of a process that is not ours, by its pidfd, pidfd_open(2).
@@ -65,8 +65,8 @@ func awaitEnd(t *testing.T, name string, end *os.File) {
 	t.Fatalf("%s lives on", name)
 }
 
-// removeSockets removes what a killed runtime leaves.
-func removeSockets(t *testing.T, runDir string) {
+// removeRemains removes what a killed runtime leaves, as the next one would.
+func removeRemains(t *testing.T, runDir string) {
 	t.Helper()
 	for _, pattern := range []string{"*.sock", "ctl/plugin-dir*"} {
 		left, err := filepath.Glob(filepath.Join(runDir, pattern))
@@ -78,5 +78,21 @@ func removeSockets(t *testing.T, runDir string) {
 				t.Error(err)
 			}
 		}
+	}
+	groups, err := os.ReadFile(filepath.Join(runDir, "cgroup"))
+	if err != nil {
+		return // there are none
+	}
+	left, err := filepath.Glob(filepath.Join(string(groups), "*-*.*", "cgroup.procs")) // in both versions of control groups
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, procs := range left {
+		if err := os.Remove(filepath.Dir(procs)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Remove(string(groups)); err != nil {
+		t.Error(err)
 	}
 }

@@ -72,12 +72,17 @@ func (d *device) has(name string) bool {
 	return err == nil
 }
 
+// args are those of a sync.
+func (d *device) args() []string {
+	return []string{"--non-interactive", "--trust", "--exclude", d.exclude, "-h",
+		"-u", "admin", "-p", ocistest.Password, d.folder, d.server.URL("")}
+}
+
 // sync runs the client once. Its exit code does not tell of every file that it gave
 // up on; its log does.
 func (d *device) sync() {
 	d.t.Helper()
-	output := d.run("--non-interactive", "--trust", "--exclude", d.exclude, "-h",
-		"-u", "admin", "-p", ocistest.Password, d.folder, d.server.URL(""))
+	output := d.run(d.args()...)
 	for line := range strings.Lines(output) {
 		for _, complaint := range []string{"server reported no", "did not acknowledge", "No E-Tag", "NormalError", "FatalError", "SoftError"} {
 			if strings.Contains(line, complaint) {

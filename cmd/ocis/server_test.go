@@ -148,20 +148,27 @@ func TestWrongSettingsAreOneLine(t *testing.T) {
 	}
 }
 
-func TestAnUnknownServiceInTheFileIsFound(t *testing.T) {
-	site := ocistest.NewSite(t)
+// appendSettings makes the settings file of a site, with more at its end.
+func appendSettings(t *testing.T, site *ocistest.Site, more string) (path string, content []byte) {
+	t.Helper()
 	if _, stderr, code := site.Ocis("init"); code != 0 {
 		t.Fatal(stderr)
 	}
-	path := filepath.Join(site.Base, "config", "ocis.yaml")
+	path = filepath.Join(site.Base, "config", "ocis.yaml")
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	content = append(content, "runtime:\n  exclude_services: [web, webdv]\n"...)
+	content = append(content, more...)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return path, content
+}
+
+func TestAnUnknownServiceInTheFileIsFound(t *testing.T) {
+	site := ocistest.NewSite(t)
+	path, content := appendSettings(t, site, "runtime:\n  exclude_services: [web, webdv]\n")
 	where := fmt.Sprintf("%s:%d", path, strings.Count(string(content), "\n"))
 	if _, stderr, code := site.Ocis("server"); code != 1 || !strings.Contains(stderr, where) || !strings.Contains(stderr, `did you mean "webdav"?`) {
 		t.Errorf("%d %s", code, stderr)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
 	"github.com/sirupsen/logrus"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
@@ -52,8 +53,9 @@ func TestAStartLogsALineForEachServiceAndOneWhenAllAreReady(t *testing.T) {
 	}
 }
 
-func TestTheRuntimeIsAServiceOfGoMicroLikeTheOthers(t *testing.T) {
-	server := ocistest.Start(t)
+// connectBus connects to a server's NATS, until the end of the test.
+func connectBus(t *testing.T, server *ocistest.Server) *nats.Conn {
+	t.Helper()
 	t.Setenv("OCIS_BASE_DATA_PATH", server.Base)
 	src, err := config.Open()
 	if err != nil {
@@ -63,7 +65,13 @@ func TestTheRuntimeIsAServiceOfGoMicroLikeTheOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+func TestTheRuntimeIsAServiceOfGoMicroLikeTheOthers(t *testing.T) {
+	server := ocistest.Start(t)
+	conn := connectBus(t, server)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	directory := registry.NewDirectory()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,20 +21,45 @@ func (s *Site) nothingIsLeft() {
 		command, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 		s.t.Errorf("process %d is left: %s", pid, bytes.ReplaceAll(command, []byte{0}, []byte{' '}))
 	}
+	for _, group := range slices.Compact(append(s.groups, s.group())) { // one name for one run directory
+		if _, err := os.Stat(group); group != "" && err == nil {
+			s.t.Errorf("the control group %s is left", group)
+		}
+	}
 	_ = filepath.WalkDir(s.Base, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
 		}
 		name := entry.Name()
 		switch {
-		case entry.Type() == fs.ModeSocket && !strings.HasPrefix(name, "notify-"),
-			strings.HasPrefix(name, "plugin-dir"), strings.HasSuffix(name, ".next"):
+		case entry.Type() == fs.ModeSocket && !strings.HasPrefix(name, "notify-"), isTemporary(name):
 			s.t.Errorf("%s is left", path)
 		case strings.HasSuffix(name, ".log"):
 			s.checkLog(path)
 		}
 		return nil
 	})
+}
+
+// isTemporary knows the names of what is on its way to its place: folders of plugins' sockets,
+// state, blobs, settings and certificates, and what is made only to see whether it can be.
+func isTemporary(name string) bool {
+	for _, prefix := range []string{"plugin-dir", ".ocis.yaml-", ".certificate-", ".ocis-doctor-", "trial-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return strings.HasSuffix(name, ".next") || strings.HasSuffix(name, ".new")
+}
+
+// group returns the folder of the control groups of the runtime that runs, or was killed;
+// empty: it has none.
+func (s *Site) group() string {
+	folder, err := os.ReadFile(filepath.Join(s.RunDir(), "cgroup"))
+	if err != nil {
+		return ""
+	}
+	return string(folder)
 }
 
 func (s *Site) checkLog(path string) {

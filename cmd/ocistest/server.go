@@ -32,6 +32,8 @@ type Site struct {
 	Base    string   // OCIS_BASE_DATA_PATH; its name is short enough for sockets
 	Address string   // of the proxy
 	Environ []string // of every process that is started
+
+	groups []string // control groups of runtimes that were ready
 }
 
 // NewSite makes a fresh folder and finds a free port. What is set in environ wins.
@@ -203,6 +205,7 @@ func (s *Server) AwaitReady() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		s.groups = append(s.groups, s.group())
 	case <-s.ended:
 		s.t.Fatalf("the server ended:\n%s", s.Output())
 	case <-time.After(Patience):

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
@@ -33,7 +34,7 @@ type Spec struct {
 	Environ []string // of the child; the contract's variables are added
 
 	Log         *os.File
-	LogOffset   int64 // where in it the child's lines begin
+	LogFrom     logfile.Position // where the child's lines begin
 	Sockets     []*os.File
 	SocketNames []string
 	ControlDir  string // where the child's control socket goes; the path must be short

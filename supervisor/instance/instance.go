@@ -10,6 +10,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/restart"
 )
@@ -39,8 +40,8 @@ type End struct {
 	Instance string
 	Exit     client.Exit
 	Reason   string // why the supervisor ended it; empty: it did not
-	// The child's lines are in the log from LogFrom to LogTo; 0: to the end.
-	LogFrom, LogTo int64
+	// The child's lines are in the log from LogFrom to LogTo; the zero one: to the end.
+	LogFrom, LogTo logfile.Position
 }
 
 // Options make an instance.

@@ -9,6 +9,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
@@ -16,13 +17,13 @@ import (
 type run struct {
 	incarnation string
 	started     time.Time
-	child       *child.Child // nil: it could not be started
-	logFrom     int64        // where its lines begin in the log
-	logTo       int64        // where they end; 0: at the end of the log
-	asked       bool         // it was asked to end
-	dropped     bool         // it was to take over, and is not needed any more
-	cause       client.Cause // of its end, when the supervisor ended it
-	reason      string       // the same in words
+	child       *child.Child     // nil: it could not be started
+	logFrom     logfile.Position // where its lines begin in the log
+	logTo       logfile.Position // where they end; the zero one: at the end of the log
+	asked       bool             // it was asked to end
+	dropped     bool             // it was to take over, and is not needed any more
+	cause       client.Cause     // of its end, when the supervisor ended it
+	reason      string           // the same in words
 }
 
 // notStarted notes why there is no child.
@@ -69,7 +70,7 @@ func (k *keeper) launch() (*run, error) {
 		return r, err
 	}
 	defer release()
-	r.logFrom = spec.LogOffset
+	r.logFrom = spec.LogFrom
 	if r.child, err = child.Start(spec); err != nil {
 		return r, err
 	}

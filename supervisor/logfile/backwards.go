@@ -10,13 +10,13 @@ import (
 // start returns where the lines begin that a query asks for, searching back from end, and
 // the moment that they belong to until one of them names its own. The search ends at the
 // first line that is too old.
-func (p *parts) start(query Query, end position) (begin position, moment time.Time, err error) {
+func (p *parts) start(query Query, end Position) (begin Position, moment time.Time, err error) {
 	if query.Lines == 0 && query.Since.IsZero() {
 		return p.oldest(), time.Time{}, nil
 	}
 	begin = end
 	candidate, count, enough, tooOld := end, 0, false, false
-	err = p.backwards(end, func(at position, text []byte) bool {
+	err = p.backwards(end, func(at Position, text []byte) bool {
 		if candidate == end && text[len(text)-1] != '\n' {
 			return true // its end was not written yet
 		}
@@ -44,7 +44,7 @@ func (p *parts) start(query Query, end position) (begin position, moment time.Ti
 // backwards yields the lines before a position, the newest first, each with where it
 // begins, until yield returns false. A line that is longer than maxLine comes in pieces;
 // so does one that was being written when the log was cut.
-func (p *parts) backwards(end position, yield func(at position, text []byte) bool) error {
+func (p *parts) backwards(end Position, yield func(at Position, text []byte) bool) error {
 	buffer := make([]byte, maxLine)
 	for {
 		data, from, err := p.readBefore(end, buffer)
@@ -62,12 +62,12 @@ func (p *parts) backwards(end position, yield func(at position, text []byte) boo
 		}
 		for rest := data; len(rest) > whole; {
 			begin := max(whole, bytes.LastIndexByte(rest[:len(rest)-1], '\n')+1)
-			if !yield(position{part: from.part, offset: from.offset + int64(begin)}, rest[begin:]) {
+			if !yield(Position{part: from.part, offset: from.offset + int64(begin)}, rest[begin:]) {
 				return nil
 			}
 			rest = rest[:begin]
 		}
-		end = position{part: from.part, offset: from.offset + int64(whole)}
+		end = Position{part: from.part, offset: from.offset + int64(whole)}
 	}
 }
 

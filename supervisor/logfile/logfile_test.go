@@ -78,20 +78,20 @@ func TestTail(t *testing.T) {
 func TestTheLastWordsAreThoseOfOneProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.log")
 	write(t, path, "a\nb\nc\n")
-	from := Size(path)
+	from := End(path)
 	write(t, path, "d\ne\n")
-	to := Size(path)
+	to := End(path)
 	write(t, path, "f\n")
 	for name, test := range map[string]struct {
 		n        int
-		from, to int64
+		from, to Position
 		want     []string
 	}{
 		"its last lines":               {1, from, to, []string{"e"}},
 		"all when there are fewer":     {9, from, to, []string{"d", "e"}},
-		"to the end":                   {9, from, 0, []string{"d", "e", "f"}},
-		"all when the log was emptied": {9, 1 << 20, 0, []string{"a", "b", "c", "d", "e", "f"}},
-		"emptied, and begun again":     {9, 1 << 20, from, []string{"a", "b", "c", "d", "e", "f"}},
+		"to the end":                   {9, from, Position{}, []string{"d", "e", "f"}},
+		"all when the log was emptied": {9, Position{offset: 1 << 20}, Position{}, []string{"a", "b", "c", "d", "e", "f"}},
+		"emptied, and begun again":     {9, Position{offset: 1 << 20}, from, []string{"a", "b", "c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := LastWords(path, test.n, test.from, test.to); !slices.Equal(got, test.want) {
@@ -101,11 +101,42 @@ func TestTheLastWordsAreThoseOfOneProcess(t *testing.T) {
 	}
 }
 
+func TestTheLastWordsAreFoundAlsoWhenTheLogWasCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.log")
+	cut := func() {
+		if err := Bound(path, Limits{Bytes: 8, Files: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, path, "another's\n")
+	from := End(path)
+	write(t, path, "a\nb\n")
+	cut()
+	if got, want := LastWords(path, 9, from, Position{}), []string{"a", "b"}; !slices.Equal(got, want) {
+		t.Errorf("just after a cut: got %q, want %q", got, want)
+	}
+	write(t, path, "c\n")
+	to := End(path)
+	write(t, path, "next's\n")
+	cut()
+	if got, want := LastWords(path, 9, from, to), []string{"a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("across a cut: got %q, want %q", got, want)
+	}
+	if got, want := Tail(path, 1), []string{"next's"}; !slices.Equal(got, want) {
+		t.Errorf("the tail: got %q, want %q", got, want)
+	}
+	write(t, path, "and more\n")
+	cut()
+	if got, want := LastWords(path, 9, from, to), []string{"c"}; !slices.Equal(got, want) {
+		t.Errorf("when its beginning is gone: got %q, want %q", got, want)
+	}
+}
+
 func TestTheLastWordsOfAPanicAreItsBeginning(t *testing.T) {
 	for _, cause := range []string{"panic: boom", "fatal error: all goroutines are asleep", "SIGSEGV: segmentation violation", "runtime: out of memory: cannot allocate"} {
 		path := filepath.Join(t.TempDir(), "web.log")
 		write(t, path, "starting\n"+cause+"\n\ngoroutine 1 [running]:\n"+strings.Repeat("main.main()\n", 500))
-		words := LastWords(path, 5, 0, 0)
+		words := LastWords(path, 5, Position{}, Position{})
 		if len(words) != 5 || words[0] != cause || Cause(words) != cause {
 			t.Errorf("%s: got %q", cause, words)
 		}

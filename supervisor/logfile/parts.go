@@ -29,8 +29,9 @@ func partsOf(path string) *parts {
 	return p.(*parts)
 }
 
-// position is a place in a log.
-type position struct {
+// Position is a place in a log, as long as this process lives; the zero one is where the log
+// begins. It stays right when the log is cut.
+type Position struct {
 	part   int
 	offset int64 // as it was when the part was written to
 }
@@ -53,10 +54,10 @@ func (p *parts) name(part int) string {
 }
 
 // oldest returns where the log begins.
-func (p *parts) oldest() position {
+func (p *parts) oldest() Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return position{part: p.first()}
+	return Position{part: p.first()}
 }
 
 // first returns the oldest part of which there is a file. The caller holds the lock.
@@ -71,30 +72,48 @@ func (p *parts) first() int {
 }
 
 // end returns where the log ends now.
-func (p *parts) end() position {
+func (p *parts) end() Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return position{part: p.newest, offset: Size(p.path)}
+	return Position{part: p.newest, offset: Size(p.path)}
+}
+
+// within returns the bounds of what was written between two positions. When somebody else
+// emptied the file in between, that is everything.
+func (p *parts) within(from, to Position) (Position, Position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := func(part int) Position { return Position{part: part, offset: p.dropped[part] + Size(p.name(part))} }
+	if to == (Position{}) {
+		to = end(p.newest)
+	}
+	if end(to.part).before(to) {
+		to = end(to.part)
+	}
+	if to.before(from) || end(from.part).before(from) {
+		from.offset = 0
+	}
+	return from, to
 }
 
 // read fills the buffer with what follows a position, as far as there is something, and
 // returns the position after it. io.EOF: nothing follows yet.
-func (p *parts) read(at position, buffer []byte) (n int, next position, err error) {
+func (p *parts) read(at Position, buffer []byte) (n int, next Position, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if first := p.first(); at.part < first { // what followed is gone
-		at = position{part: first}
+		at = Position{part: first}
 	}
 	for {
 		if n, next, err = p.readPart(at, buffer); n > 0 || !errors.Is(err, io.EOF) || at.part >= p.newest {
 			return n, next, err
 		}
-		at = position{part: at.part + 1}
+		at = Position{part: at.part + 1}
 	}
 }
 
 // readPart is read within a part. The caller holds the lock.
-func (p *parts) readPart(at position, buffer []byte) (n int, next position, err error) {
+func (p *parts) readPart(at Position, buffer []byte) (n int, next Position, err error) {
 	file, err := os.Open(p.name(at.part))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, at, io.EOF
@@ -125,7 +144,7 @@ func (p *parts) readPart(at position, buffer []byte) (n int, next position, err 
 
 // readBefore fills the end of the buffer with what precedes a position, within one part,
 // and returns where that begins. io.EOF: nothing precedes it.
-func (p *parts) readBefore(at position, buffer []byte) (data []byte, from position, err error) {
+func (p *parts) readBefore(at Position, buffer []byte) (data []byte, from Position, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for at.offset <= p.dropped[at.part] {
@@ -136,7 +155,7 @@ func (p *parts) readBefore(at position, buffer []byte) (data []byte, from positi
 		at.offset = p.dropped[at.part] + Size(p.name(at.part))
 	}
 	length := min(at.offset-p.dropped[at.part], int64(len(buffer)))
-	from = position{part: at.part, offset: at.offset - length}
+	from = Position{part: at.part, offset: at.offset - length}
 	n, _, err := p.readPart(from, buffer[:length])
 	if errors.Is(err, io.EOF) { // it was emptied or removed meanwhile
 		return nil, at, io.EOF

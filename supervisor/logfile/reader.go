@@ -103,7 +103,7 @@ func (r *Reader) watch() (*fsnotify.Watcher, error) {
 // follow yields the lines that were written since the last read.
 func (t *tail) follow(yield func(service, line string) error) error {
 	for {
-		l, ok, err := t.next(position{})
+		l, ok, err := t.next(Position{})
 		if err != nil || !ok {
 			return err
 		}
@@ -116,7 +116,7 @@ func (t *tail) follow(yield func(service, line string) error) error {
 // readPast yields what is in the logs now, in the order in which it was written.
 func (r *Reader) readPast(yield func(service, line string) error) error {
 	heads := make([]*line, len(r.tails)) // the next line of each log; nil: there is none
-	ends := make([]position, len(r.tails))
+	ends := make([]Position, len(r.tails))
 	advance := func(n int) error {
 		l, ok, err := r.tails[n].next(ends[n])
 		heads[n] = nil

@@ -16,7 +16,7 @@ const (
 type tail struct {
 	service string
 	parts   *parts
-	at      position  // after what was read
+	at      Position  // after what was read
 	moment  time.Time // that the last line belongs to
 	unread  []byte    // was read, and not yielded: lines, and the beginning of one
 	scanned int       // so much of unread has no line's end
@@ -31,7 +31,7 @@ type line struct {
 
 // next returns the next line, if all of it was written. It reads no further when it has
 // reached end; the zero position: there is none.
-func (t *tail) next(end position) (line, bool, error) {
+func (t *tail) next(end Position) (line, bool, error) {
 	for {
 		if n := bytes.IndexByte(t.unread[t.scanned:], '\n'); n >= 0 {
 			return t.take(t.scanned + n + 1), true, nil
@@ -40,7 +40,7 @@ func (t *tail) next(end position) (line, bool, error) {
 			return t.take(maxLine), true, nil
 		}
 		t.scanned = len(t.unread)
-		if end != (position{}) && !t.at.before(end) {
+		if end != (Position{}) && !t.at.before(end) {
 			return line{}, false, nil
 		}
 		buffer := make([]byte, chunk)
@@ -66,6 +66,6 @@ func (t *tail) take(n int) line {
 	return line{service: t.service, text: string(bytes.TrimRight(text, "\r\n")), at: t.moment}
 }
 
-func (p position) before(other position) bool {
+func (p Position) before(other Position) bool {
 	return p.part < other.part || p.part == other.part && p.offset < other.offset
 }

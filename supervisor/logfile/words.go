@@ -1,8 +1,6 @@
 package logfile
 
 import (
-	"bytes"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -14,13 +12,13 @@ const tailBytes = 256 << 10
 
 // Tail returns the last lines of a log, at most n.
 func Tail(path string, n int) []string {
-	lines := span(path, 0, 0)
+	lines := span(path, Position{}, Position{})
 	return lines[max(0, len(lines)-n):]
 }
 
-// LastWords returns what a process that wrote from one offset of a log to another says about
-// its end: the beginning of its panic, or its last lines; at most n. to 0: up to the end.
-func LastWords(path string, n int, from, to int64) []string {
+// LastWords returns what a process that wrote from one position of a log to another says about
+// its end: the beginning of its panic, or its last lines; at most n. The zero to: up to the end.
+func LastWords(path string, n int, from, to Position) []string {
 	lines := span(path, from, to)
 	if panicked := slices.IndexFunc(lines, isCause); panicked >= 0 {
 		lines = lines[panicked:]
@@ -52,42 +50,29 @@ func isCause(line string) bool {
 	return found && strings.HasPrefix(signal, "SIG") && !strings.ContainsFunc(signal, func(r rune) bool { return r < 'A' || r > 'Z' })
 }
 
-// span returns the lines between two offsets, the last tailBytes of them. A log that was
-// emptied since is read whole.
-func span(path string, from, to int64) []string {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil
-	}
-	if to <= from || to > info.Size() {
-		to = info.Size()
-	}
-	if from > to {
-		from = 0
-	}
-	start := max(from, to-tailBytes)
-	data, err := io.ReadAll(io.NewSectionReader(file, start, to-start))
-	if err != nil {
-		return nil
-	}
-	if start > from { // not at the beginning of a line
-		if _, rest, ok := bytes.Cut(data, []byte("\n")); ok {
-			data = rest
+// span returns the lines between two positions, the last tailBytes of them. A log that
+// somebody else emptied since is read whole.
+func span(path string, from, to Position) (lines []string) {
+	p := partsOf(path)
+	from, to = p.within(from, to)
+	size := 0
+	_ = p.backwards(to, func(at Position, text []byte) bool { // what cannot be read was not said
+		if size += len(text); at.before(from) || size > tailBytes {
+			return false
 		}
-	}
-	text := strings.TrimRight(string(data), "\n")
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, "\n")
+		if line := strings.TrimRight(string(text), "\n"); line != "" || len(lines) > 0 {
+			lines = append(lines, line)
+		}
+		return true
+	})
+	slices.Reverse(lines)
+	return lines
 }
 
-// Size returns where a log ends now.
+// End returns where a log ends now.
+func End(path string) Position { return partsOf(path).end() }
+
+// Size returns how long a file is; 0: there is none.
 func Size(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {
