@@ -40,7 +40,7 @@ type nodes struct {
 	mu    sync.Mutex
 	is    map[string]bool
 	not   map[string]bool // stopped
-	panic string // the instance at whose next entry it panics
+	panic string          // the instance at whose next entry it panics
 }
 
 func (n *nodes) Enter(instance string, _ []plugins.Registration) {

@@ -21,6 +21,7 @@ type run struct {
 	logTo       int64        // where they end; 0: at the end of the log
 	asked       bool         // it was asked to end
 	dropped     bool         // it was to take over, and is not needed any more
+	ended       time.Time
 	cause       client.Cause // of its end, when the supervisor ended it
 	reason      string       // the same in words
 }
@@ -78,6 +79,12 @@ func (k *keeper) launch() (*run, error) {
 	k.awaitReady(r)
 	k.options.Observer.Started(k.now.Name, r.incarnation, r.child.Identity())
 	return r, nil
+}
+
+// end notes that a run is over. record must follow.
+func (k *keeper) end(r *run) {
+	r.ended = time.Now()
+	k.options.Observer.Ended(r.incarnation)
 }
 
 // show makes a run the one that others see.
