@@ -457,6 +457,10 @@ func TestAChildWhoseProcessWasNotRecordedIsFoundByItsIncarnation(t *testing.T) {
 		t.Error("it is left")
 		_ = left.SignalGroup(syscall.SIGKILL)
 	}
+	status, err := r.Status(t.Context(), "web")
+	if err != nil || len(status.Exits) != 1 || status.Exits[0].Pid != left.Pid() || status.Exits[0].Signal != "SIGKILL" || !status.Exits[0].Expected {
+		t.Errorf("its end is recorded as %+v, %v", status.Exits, err)
+	}
 }
 
 func TestOnlyTheRunSetIsStarted(t *testing.T) {
