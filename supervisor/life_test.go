@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,42 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/runlock"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
+
+func TestTheEndOfAProcessIsToldBeforeWhatFollowsFromIt(t *testing.T) {
+	r := startRuntime(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	for range 3 {
+		before := r.instance("web")
+		if err := r.Crash(t.Context(), "web", syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		r.await("web is replaced", func() bool { return r.instance("web").Incarnation != before.Incarnation })
+		r.awaitStatus("web", client.StatusReady)
+	}
+	if err := r.Kill(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	var last time.Time
+	events, _ := r.History().Since(0)
+	for _, event := range events {
+		if event.Service != "web" {
+			continue
+		}
+		if event.At.Before(last) {
+			t.Errorf("event %d of %s is told after one of %s", event.Sequence, event.At, last)
+		}
+		last = event.At
+		told = append(told, cmp.Or(string(event.Status), event.Kind))
+	}
+	want := slices.Concat([]string{"starting", "ready", "exit", "starting", "ready"}, slices.Repeat([]string{"exit", "backoff", "starting", "ready"}, 2), []string{"stopping", "exit", "stopped"})
+	if !slices.Equal(told, want) {
+		t.Errorf("told is %v", told)
+	}
+}
 
 func TestServicesStartWhenWhatTheyNeedIsReady(t *testing.T) {
 	r := startRuntime(t, map[string]testChild{
@@ -450,6 +487,10 @@ func TestAChildWhoseProcessWasNotRecordedIsFoundByItsIncarnation(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("it is left")
 		_ = left.SignalGroup(syscall.SIGKILL)
+	}
+	status, err := r.Status(t.Context(), "web")
+	if err != nil || len(status.Exits) != 1 || status.Exits[0].Pid != left.Pid() || status.Exits[0].Signal != "SIGKILL" || !status.Exits[0].Expected {
+		t.Errorf("its end is recorded as %+v, %v", status.Exits, err)
 	}
 }
 

@@ -22,6 +22,7 @@ const lastLines = 50
 type observer struct {
 	supervisor *Supervisor
 	service    *service
+	events     sequence
 }
 
 // Starting implements instance.Observer: the intent is on disk before the child is.
@@ -58,11 +59,11 @@ func (o *observer) Changed(from client.Status, now instance.Snapshot) {
 	if now.Status == client.StatusFailed {
 		o.failEssential(now)
 	}
-	o.supervisor.history.Add(client.Event{
-		Kind: client.EventStatus, Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
+	o.events.tell(client.Event{
+		Kind: client.EventStatus, At: time.Now().UTC(), Service: now.Service, Instance: now.Name, Incarnation: now.Incarnation,
 		Pid: now.Pid, Status: now.Status, Message: now.Message,
 	})
-	o.settle(now.Status) // last, so that who waits for it finds all of the above
+	o.settle(now.Status) // last, so that who waits for it finds all of the above, the event perhaps a little later
 }
 
 // settle lets those start that wait for the service.
@@ -141,6 +142,9 @@ func (o *observer) Explain(end instance.End) string {
 	return exitMessage(end.Exit, end.Reason)
 }
 
+// Ended implements instance.Observer.
+func (o *observer) Ended(incarnation string) { o.events.ended(incarnation) }
+
 // Exited implements instance.Observer. It runs beside the next start.
 func (o *observer) Exited(end instance.End) {
 	s, name, exit := o.supervisor, o.service.declaration.Name, end.Exit
@@ -152,8 +156,8 @@ func (o *observer) Exited(end instance.End) {
 	s.options.Recorder.Exited(name, end.Instance, exit)
 	exit.Message = exitMessage(exit, end.Reason)
 	o.warn(s.state.AddExit(name, end.Instance, exit), "the exit record is lost")
-	s.history.Add(client.Event{
-		Kind: client.EventExit, Service: name, Instance: end.Instance, Incarnation: exit.Incarnation,
+	o.events.tellEnd(client.Event{
+		Kind: client.EventExit, At: exit.At, Service: name, Instance: end.Instance, Incarnation: exit.Incarnation,
 		Pid: exit.Pid, Message: exit.Message, Exit: &exit,
 	})
 	o.warn(s.memory.leave(exit.Incarnation), "something of an ended child is still there")

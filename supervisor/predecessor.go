@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
@@ -43,7 +45,9 @@ func (s *Supervisor) endLeftBehind(left runstate.Instance) {
 			log.WithField("pid", found.Pid).Warn("ending a child that a dead runtime left behind")
 			if err := found.KillGroup(predecessorBound); err != nil {
 				log.WithError(err).Error("a child of a dead runtime is still there")
+				continue
 			}
+			s.recordLeftBehind(left, child, found.Pid)
 		}
 	}
 	if len(left.Children) == 0 {
@@ -52,6 +56,23 @@ func (s *Supervisor) endLeftBehind(left runstate.Instance) {
 	if err := s.state.Forget(left.Service, left.Instance); err != nil {
 		log.WithError(err).Warn("the run state still names it")
 	}
+}
+
+// recordLeftBehind records the end of a child that a dead runtime left.
+func (s *Supervisor) recordLeftBehind(left runstate.Instance, child runstate.Child, pid int) {
+	now := time.Now().UTC()
+	exit := client.Exit{
+		Code: -1, Signal: process.SignalName(syscall.SIGKILL), Cause: client.CauseAsked, Expected: true,
+		At: now, Pid: pid, Incarnation: child.Incarnation, UptimeSeconds: now.Sub(child.Started).Seconds(),
+		Message: "its runtime was gone", Decision: "the next runtime ended it",
+	}
+	if err := s.state.AddExit(left.Service, left.Instance, exit); err != nil {
+		s.log.WithField("instance", left.Instance).WithError(err).Warn("the exit record is lost")
+	}
+	s.history.Add(client.Event{
+		Kind: client.EventExit, At: now, Service: left.Service, Instance: left.Instance, Incarnation: child.Incarnation,
+		Pid: pid, Message: exit.Message, Exit: &exit,
+	})
 }
 
 // find returns the process of a recorded child, if it still runs. A runtime that died

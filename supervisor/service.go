@@ -103,7 +103,7 @@ func (svc *service) instanceOptions(number int, autostart bool) instance.Options
 		HealthTimeout:  s.options.Settings.HealthTimeout,
 		Backoff:        s.options.Settings.backoff(),
 		Random:         rand.Float64,
-		Observer:       &observer{supervisor: s, service: svc},
+		Observer:       &observer{supervisor: s, service: svc, events: sequence{history: s.history}},
 	}
 }
 

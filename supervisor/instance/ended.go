@@ -11,6 +11,7 @@ import (
 // ended follows the end of a process.
 func (k *keeper) ended(r *run) {
 	delete(k.runs, r)
+	k.end(r)
 	exit := r.child.Exit()
 	switch {
 	case r == k.current:
@@ -39,10 +40,11 @@ func (k *keeper) currentEnded(r *run, exit process.Exit) {
 	case k.now.Status == client.StatusStopping:
 		k.record(r, exit, restart.Decide(restart.Facts{Wanted: k.now.Wanted, Asked: true}, k.options.Backoff, 0).String())
 	case k.successor != nil:
+		defer k.record(r, exit, "its replacement was starting already") // also after a panic
 		k.promote(r.why(exit))
-		k.record(r, exit, "its replacement was starting already")
 	default:
 		decision := k.decide(r, exit)
+		defer k.record(r, exit, decision.String()) // also after a panic
 		why := r.why(exit)
 		if decision.Action == restart.Later || decision.Action == restart.Never {
 			why = k.options.Observer.Explain(k.endOf(r, exit, decision.String())) // somebody will want to know
@@ -51,7 +53,6 @@ func (k *keeper) currentEnded(r *run, exit process.Exit) {
 		if k.current != nil { // the next one's lines follow
 			r.logTo = k.current.logFrom
 		}
-		k.record(r, exit, decision.String())
 	}
 }
 
@@ -94,8 +95,8 @@ func (k *keeper) endOf(r *run, exit process.Exit, decision string) End {
 	end := End{
 		Instance: k.now.Name, LogFrom: r.logFrom, LogTo: r.logTo,
 		Exit: client.Exit{
-			Code: exit.Code, At: time.Now().UTC(), Pid: r.pid(), Incarnation: r.incarnation,
-			UptimeSeconds: time.Since(r.started).Seconds(), Expected: r.asked, Decision: decision,
+			Code: exit.Code, At: r.ended.UTC(), Pid: r.pid(), Incarnation: r.incarnation,
+			UptimeSeconds: r.ended.Sub(r.started).Seconds(), Expected: r.asked, Decision: decision,
 			Cause: r.causeOf(exit),
 		},
 	}

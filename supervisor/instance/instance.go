@@ -27,7 +27,10 @@ type Observer interface {
 	Changing(from client.Status, now Snapshot)
 	// Changed comes when everybody can see it.
 	Changed(from client.Status, now Snapshot)
-	// Exited comes with each end of a process; it fills in the message and the last lines.
+	// Ended comes with each end of a process, or of the attempt to start one, before the state
+	// that it leads to.
+	Ended(incarnation string)
+	// Exited comes after each Ended; it fills in the message and the last lines.
 	Exited(end End)
 	// Explain says in one line why a child ended that has left no better word.
 	Explain(end End) string

@@ -30,6 +30,7 @@ func (k *keeper) replace() error {
 func (k *keeper) startSuccessor() error {
 	r, err := k.launch()
 	if err != nil {
+		k.end(r)
 		exit := r.notStarted(err)
 		k.record(r, exit, goesOn)
 		return fmt.Errorf("%s was not replaced: it %s; %s", k.now.Name, r.reason, goesOn)

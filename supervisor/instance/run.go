@@ -22,8 +22,9 @@ type run struct {
 	logTo       logfile.Position // where they end; the zero one: at the end of the log
 	asked       bool             // it was asked to end
 	dropped     bool             // it was to take over, and is not needed any more
-	cause       client.Cause     // of its end, when the supervisor ended it
-	reason      string           // the same in words
+	ended       time.Time
+	cause       client.Cause // of its end, when the supervisor ended it
+	reason      string       // the same in words
 }
 
 // notStarted notes why there is no child.
@@ -79,6 +80,12 @@ func (k *keeper) launch() (*run, error) {
 	k.awaitReady(r)
 	k.options.Observer.Started(k.now.Name, r.incarnation, r.child.Identity())
 	return r, nil
+}
+
+// end notes that a run is over. record must follow.
+func (k *keeper) end(r *run) {
+	r.ended = time.Now()
+	k.options.Observer.Ended(r.incarnation)
 }
 
 // show makes a run the one that others see.

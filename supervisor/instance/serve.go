@@ -191,6 +191,7 @@ func (k *keeper) execute() {
 	k.show(r)
 	k.current = r
 	if err != nil {
+		k.end(r)
 		k.currentEnded(r, r.notStarted(err))
 		return
 	}

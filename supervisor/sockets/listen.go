@@ -6,8 +6,8 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 )
 
-// Listen binds a TCP address for the runtime itself. The error about a port in use names
-// who has it.
+// Listen binds a TCP address for the runtime itself. Its error is an *AddressError, unless
+// that is no address at all.
 func Listen(address string) (net.Listener, error) {
 	socket := plugins.Socket{Network: "tcp", Address: address}
 	listener, err := plugins.Bind(socket)

@@ -6,13 +6,10 @@
 package sockets
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 )
@@ -140,33 +137,6 @@ func bind(socket plugins.Socket) (file *os.File, address string, err error) {
 	}
 	file, err = filer.File()
 	return file, address, err
-}
-
-// explain names the setting that an address is from, what is wrong with it, who holds a
-// taken port, and the remedy.
-func explain(socket plugins.Socket, err error) error {
-	host, port, splitErr := net.SplitHostPort(socket.Address)
-	if socket.Network != "tcp" || splitErr != nil {
-		return err
-	}
-	var unknown *net.DNSError
-	var problem string
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		problem = fmt.Sprintf("port %s is in use by %s: stop it, or choose another address", port, Holder(port))
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		problem = fmt.Sprintf("this machine has no address %s: choose one that it has, such as 127.0.0.1, or 0.0.0.0 for all", host)
-	case errors.Is(err, fs.ErrPermission):
-		problem = fmt.Sprintf("this user may not bind port %s: choose one from 1024 on, or allow the program to", port)
-	case errors.As(err, &unknown):
-		problem = fmt.Sprintf("the host %s is unknown: choose an address of this machine, such as 127.0.0.1", host)
-	default:
-		problem = "it cannot be used"
-	}
-	if socket.Origin != "" {
-		problem = socket.Origin + ": " + problem
-	}
-	return fmt.Errorf("%s (%w)", problem, err)
 }
 
 func closeAll(files []*os.File) {

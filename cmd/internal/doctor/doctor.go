@@ -8,11 +8,8 @@ package doctor
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
@@ -126,15 +123,11 @@ func runtime(paths config.Paths) Finding {
 // bind binds an address for a moment.
 func bind(a Address) Finding {
 	check, where := a.Of+" address", a.Where
-	listener, err := net.Listen("tcp", where)
+	listener, err := sockets.Listen(where)
+	var unusable *sockets.AddressError
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		_, port, _ := net.SplitHostPort(where)
-		return Finding{check, Fail, fmt.Sprintf("%s: in use by %s", where, sockets.Holder(port)), "stop that, or choose another address"}
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return Finding{check, Fail, where + ": this machine has no such address", "choose one that it has, such as 127.0.0.1"}
-	case errors.Is(err, fs.ErrPermission):
-		return Finding{check, Fail, where + ": this user may not bind that port", "choose a port from 1024 on, or allow the program to: setcap cap_net_bind_service=+ep"}
+	case errors.As(err, &unusable):
+		return Finding{check, Fail, where + ": " + unusable.Problem, unusable.Remedy}
 	case err != nil:
 		return Finding{check, Fail, err.Error(), "choose another address"}
 	}

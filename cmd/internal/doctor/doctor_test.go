@@ -55,7 +55,7 @@ func TestATakenPortNamesItsHolder(t *testing.T) {
 
 func TestAnAddressThatCannotBeBoundIsNotBlamedOnAnother(t *testing.T) {
 	// TEST-NET-1 of RFC 5737 is nobody's; the other is no address.
-	for address, want := range map[string]string{"192.0.2.1:9200": "has no such address", "127.0.0.1:nowhere": "nowhere"} {
+	for address, want := range map[string]string{"192.0.2.1:9200": "this machine has no address 192.0.2.1", "127.0.0.1:nowhere": "nowhere"} {
 		f := examine(t, t.TempDir(), []Address{{Of: "proxy", Where: address}}, nil)["proxy address"] // without an ocis.yaml, too
 		if f.Verdict != Fail || !strings.Contains(f.Found, want) || strings.Contains(f.Found, "in use") {
 			t.Errorf("%s: %+v", address, f)
