@@ -296,8 +296,8 @@ func (s *Supervisor) announceReady() {
 	}
 	if len(missing) > 0 {
 		s.log.Warnf("started, but for %s; `ocis list` says why", strings.Join(missing, ", "))
+		close(s.settled)
 	}
-	close(s.settled)
 	count := 0
 	for _, svc := range s.services {
 		if !svc.wanted {
@@ -313,6 +313,9 @@ func (s *Supervisor) announceReady() {
 	s.log.WithField("seconds", time.Since(s.started).Seconds()).Infof("all %d services are ready after %s",
 		count, time.Since(s.started).Round(time.Millisecond))
 	s.note("ready")
+	if len(missing) == 0 { // whoever is told finds it logged
+		close(s.settled)
+	}
 	close(s.ready)
 }
 

@@ -20,6 +20,7 @@ import (
 
 func TestAStartLogsALineForEachServiceAndOneWhenAllAreReady(t *testing.T) {
 	server := ocistest.Start(t)
+	server.Stop() // its output is complete
 	ready := map[string]int{}
 	all := 0
 	for line := range strings.Lines(server.Output()) {
