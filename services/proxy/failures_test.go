@@ -62,6 +62,39 @@ func TestReadingSurvivesInstancesThatDie(t *testing.T) {
 	}
 }
 
+// sendPart is an instance that is killed while it sends "0123456789".
+func sendPart(conn net.Conn) {
+	readRequest(conn)
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 10\r\n\r\n0123")
+}
+
+// sendRest returns an instance that sends what is asked for of a content with an etag.
+func sendRest(t *testing.T, etag string) func(net.Conn) {
+	return func(conn net.Conn) {
+		r, _ := readRequest(conn)
+		if r == nil || r.Header.Get("Range") != "bytes=4-9" || r.Header.Get("If-Match") != `"x"` {
+			t.Errorf("asked for the rest by %+v", r)
+		}
+		fmt.Fprintf(conn, "HTTP/1.1 206 Partial Content\r\nETag: %s\r\nContent-Length: 6\r\nContent-Range: bytes 4-9/10\r\n\r\n456789", etag)
+	}
+}
+
+func TestADownloadGoesOnWithTheReplacementOfTheInstanceThatBeganIt(t *testing.T) {
+	s := newStack(t, true)
+	s.raw(serviceWebDAV, sendPart, die, sendRest(t, `"x"`))
+	if _, body := s.want(http.StatusOK, s.request("GET", "/dav/a", nil)); body != "0123456789" {
+		t.Errorf("got %q", body)
+	}
+}
+
+func TestADownloadOfContentThatChangedMeanwhileIsCutOff(t *testing.T) {
+	s := newStack(t, true)
+	s.raw(serviceWebDAV, sendPart, sendRest(t, `"y"`))
+	if _, body, err := s.do(s.request("GET", "/dav/a", nil)); err == nil {
+		t.Errorf("half of one and half of another is taken for whole: %q", body)
+	}
+}
+
 func TestAChangeThatMayHaveHappenedIsNotRepeated(t *testing.T) {
 	for _, method := range []string{"PUT", "DELETE", "MOVE", "MKCOL", "POST", "PATCH", "LOCK", "PROPPATCH"} {
 		t.Run(method, func(t *testing.T) {

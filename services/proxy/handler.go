@@ -96,6 +96,7 @@ func (h *handler) serve(x *exchange) {
 		h.refuseBroken(x, service, err)
 		return
 	}
+	h.forwarder.Resume(x.r.Context(), response, service, x.content, func() (*http.Request, error) { return h.outgoing(x, passport) })
 	h.deliver(x, response)
 }
 
