@@ -59,6 +59,9 @@ type Declaration struct {
 	// Singleton: two incarnations must never run at the same time.
 	Singleton bool
 
+	// Profile is what the service has of the machine while it is isolated.
+	Profile Profile
+
 	// MemoryWeight is the service's share of the memory budget, in comparison with other
 	// services; 0 means 1.
 	MemoryWeight int

@@ -1,0 +1,40 @@
+package plugins
+
+// Profile is what a service has of the machine while it is isolated, beyond its own
+// sockets, its program and a temporary folder of its own. The zero value grants nothing.
+type Profile struct {
+	// Isolate: the service is isolated unless the settings say otherwise.
+	Isolate bool `json:"isolate,omitempty"`
+	// Write names folders that it reads and writes. They are made when they are missing.
+	Write []string `json:"write,omitempty"`
+	// Read names files and folders that it reads.
+	Read []string `json:"read,omitempty"`
+	// Peers names the services whose sockets it connects to.
+	Peers []string `json:"peers,omitempty"`
+	// Network: it reaches the machine's network. Inherited sockets need no network.
+	Network bool `json:"network,omitempty"`
+	// Settings names what it reads of ocis.yaml: a section, such as "nats", or one key of
+	// one, such as "token.verifying_key". Its own section is always there.
+	Settings []string `json:"settings,omitempty"`
+	// Environment names the variables that it reads: a name, or a prefix that ends with
+	// "*". Those that all services read are always there.
+	Environment []string `json:"environment,omitempty"`
+	// Limits bound what it takes of the machine; the memory is bounded by the budget.
+	Limits Limits `json:"limits"`
+}
+
+// Limits bound what an isolated process and its descendants take of the machine.
+type Limits struct {
+	Processes  int    `json:"processes,omitempty"`   // and threads; 0: DefaultProcesses
+	OpenFiles  int    `json:"open_files,omitempty"`  // of each process; 0: DefaultOpenFiles
+	FileBytes  uint64 `json:"file_bytes,omitempty"`  // size of each file that it writes; 0: no limit
+	TmpBytes   uint64 `json:"tmp_bytes,omitempty"`   // what its temporary folder holds; 0: DefaultTmpBytes
+	CPUPercent int    `json:"cpu_percent,omitempty"` // of one processor; 0: no limit
+}
+
+// Defaults of Limits.
+const (
+	DefaultProcesses = 512
+	DefaultOpenFiles = 8192
+	DefaultTmpBytes  = 64 << 20
+)
