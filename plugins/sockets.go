@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -14,7 +15,7 @@ const firstInheritedFD = 3
 
 // Bind opens a listening socket. A unix socket that a dead process left behind is
 // replaced; one that somebody serves is an error. Unix sockets are for the user alone
-// (mode 0600) and stay on disk when the listener is closed.
+// (mode 0600), as is their folder, and stay on disk when the listener is closed.
 func Bind(socket Socket) (net.Listener, error) {
 	if socket.Network != "unix" {
 		listener, err := net.Listen(socket.Network, socket.Address)
@@ -22,6 +23,9 @@ func Bind(socket Socket) (net.Listener, error) {
 			return nil, fmt.Errorf("bind %s: %w", socket.Address, err)
 		}
 		return listener, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(socket.Address), 0o700); err != nil {
+		return nil, fmt.Errorf("bind %s: %w", socket.Address, err)
 	}
 	if err := removeStale(socket.Address); err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func awaitEnd(t *testing.T, name string, end *os.File) {
 // removeRemains removes what a killed runtime leaves, as the next one would.
 func removeRemains(t *testing.T, runDir string) {
 	t.Helper()
-	for _, pattern := range []string{"*.sock", "ctl/plugin-dir*"} {
+	for _, pattern := range []string{"*.sock", "sockets/*", "ctl/plugin-dir*"} {
 		left, err := filepath.Glob(filepath.Join(runDir, pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -44,7 +44,7 @@ func planStart(src *config.Source) (*plan, error) {
 	if p.node, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("find the machine's name: %w", err)
 	}
-	p.announcer = registry.NewAnnouncer(p.node, src.Paths.Run, p.log.WithField("component", "registry"))
+	p.announcer = registry.NewAnnouncer(p.node, src.Paths.Registry(), p.log.WithField("component", "registry"))
 	p.recorder = metrics.NewRecorder()
 	options := supervisor.Options{
 		Paths: src.Paths, Log: p.log, Environ: os.Environ(), Declarations: declarations, Node: p.node,

@@ -14,7 +14,7 @@ const maxSocketPath = 103
 
 // longestSocketName is room for what Socket appends, and for the names that go-plugin
 // gives to control sockets.
-const longestSocketName = 43
+const longestSocketName = 47
 
 // Paths says where things are on disk. All are absolute.
 type Paths struct {
@@ -32,12 +32,18 @@ func (p Paths) Log(service string) string { return filepath.Join(p.Base, "logs",
 
 // Socket returns the path of a service's unix socket; the main one has the empty name.
 func (p Paths) Socket(service, socket string) string {
-	name := service
-	if socket != "" {
-		name += "-" + socket
+	if socket == "" {
+		socket = "main"
 	}
-	return filepath.Join(p.Run, name+".sock")
+	return filepath.Join(p.Sockets(service), socket+".sock")
 }
+
+// Sockets returns the folder of a service's unix sockets, and of nothing else: who may see
+// the folder may connect.
+func (p Paths) Sockets(service string) string { return filepath.Join(p.Run, "sockets", service) }
+
+// Registry returns the folder of the registry's snapshot, and of nothing else.
+func (p Paths) Registry() string { return filepath.Join(p.Run, "registry") }
 
 // File returns the path of ocis.yaml.
 func (p Paths) File() string { return filepath.Join(p.Config, "ocis.yaml") }

@@ -138,10 +138,10 @@ func (s *Source) CheckSections(names ...string) error {
 	return fmt.Errorf("%s:%d: unknown section %q%s", s.Paths.File(), line, first, suggest(first, names))
 }
 
-// MakeDirs creates the base and run folders for the user alone, and refuses a run
-// folder that belongs to somebody else.
+// MakeDirs creates the folders that all services share, for the user alone, and refuses a
+// run folder that belongs to somebody else.
 func (p Paths) MakeDirs() error {
-	for _, dir := range []string{p.Base, p.Run, filepath.Dir(p.Log("x"))} {
+	for _, dir := range []string{p.Base, p.Run, p.Registry(), filepath.Dir(p.Log("x"))} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("cannot make %s: %w", dir, err)
 		}

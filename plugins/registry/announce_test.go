@@ -120,8 +120,8 @@ func TestDiscoveryHealsWhenNATSIsReplaced(t *testing.T) {
 
 func TestTheSnapshotIsFollowedWhileNATSIsAway(t *testing.T) {
 	first, port := startNATS(t, -1)
-	url, runDir := first.ClientURL(), t.TempDir()
-	announcer, directory := NewAnnouncer("alpha", runDir, quiet()), NewDirectory()
+	url, dir := first.ClientURL(), t.TempDir()
+	announcer, directory := NewAnnouncer("alpha", dir, quiet()), NewDirectory()
 	if err := announcer.Publish(connect(t, url)); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestTheSnapshotIsFollowedWhileNATSIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fallingBack sync.WaitGroup
-	fallingBack.Go(func() { directory.FallBack(conn, runDir, quiet()) })
+	fallingBack.Go(func() { directory.FallBack(conn, dir, quiet()) })
 	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
 	await(t, directory, "web", 1)
 
@@ -150,14 +150,14 @@ func TestTheSnapshotIsFollowedWhileNATSIsAway(t *testing.T) {
 }
 
 func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {
-	runDir := t.TempDir()
-	announcer := NewAnnouncer("alpha", runDir, quiet())
+	dir := t.TempDir()
+	announcer := NewAnnouncer("alpha", dir, quiet())
 	announcer.Enter("users-1", []plugins.Registration{node("users", "users-1")})
 	announcer.Remove("users-1")
 	announcer.Enter("web-1", []plugins.Registration{node("web", "web-1")})
 
 	directory := NewDirectory()
-	if err := directory.Seed(runDir); err != nil {
+	if err := directory.Seed(dir); err != nil {
 		t.Fatal(err)
 	}
 	if len(nodeIDs(directory, "web")) != 1 || directory.Service("users") != nil {
@@ -166,12 +166,12 @@ func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {
 }
 
 func TestAChangeCountsAlsoAfterTheClockWasSetBack(t *testing.T) {
-	runDir := t.TempDir()
-	announcer, directory := NewAnnouncer("alpha", runDir, quiet()), NewDirectory()
+	dir := t.TempDir()
+	announcer, directory := NewAnnouncer("alpha", dir, quiet()), NewDirectory()
 	enter := func(t *testing.T, a *Announcer, instance string) {
 		t.Helper()
 		a.Enter(instance, []plugins.Registration{node("web", instance)})
-		if err := directory.Seed(runDir); err != nil {
+		if err := directory.Seed(dir); err != nil {
 			t.Fatal(err)
 		}
 		if ids := nodeIDs(directory, "web"); len(ids) == 0 || ids[len(ids)-1] != instance {
@@ -181,19 +181,19 @@ func TestAChangeCountsAlsoAfterTheClockWasSetBack(t *testing.T) {
 	enter(t, announcer, "web-1")
 	synctest.Test(t, func(t *testing.T) { // in here it is the year 2000
 		enter(t, announcer, "web-2")
-		enter(t, NewAnnouncer("alpha", runDir, quiet()), "web-3") // a new runtime
+		enter(t, NewAnnouncer("alpha", dir, quiet()), "web-3") // a new runtime
 	})
 }
 
 func TestSeedTellsAMissingSnapshotFromABrokenOne(t *testing.T) {
-	runDir := t.TempDir()
-	if err := NewDirectory().Seed(runDir); err != nil {
+	dir := t.TempDir()
+	if err := NewDirectory().Seed(dir); err != nil {
 		t.Errorf("a missing snapshot is an error: %v", err)
 	}
-	if err := os.WriteFile(snapshotPath(runDir), []byte(`{"writer":`), 0o600); err != nil {
+	if err := os.WriteFile(snapshotPath(dir), []byte(`{"writer":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := NewDirectory().Seed(runDir); err == nil {
+	if err := NewDirectory().Seed(dir); err == nil {
 		t.Error("a broken snapshot is not an error")
 	}
 }

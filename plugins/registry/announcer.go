@@ -25,7 +25,7 @@ const (
 // Announcer is a writer of the registry: it keeps one document and tells it to
 // everybody. It is safe for concurrent use. No call waits for NATS.
 type Announcer struct {
-	runDir  string // empty: no snapshot is kept
+	dir     string // empty: no snapshot is kept
 	log     *logrus.Entry
 	removed chan struct{} // has room for one: Serve has something to do
 
@@ -37,11 +37,11 @@ type Announcer struct {
 	stale   bool // doc does not say what nodes does
 }
 
-// NewAnnouncer returns the writer of that name. With a runDir it keeps the snapshot
+// NewAnnouncer returns the writer of that name. With a dir it keeps the snapshot
 // there; only the supervisor, which holds the run directory's lock, passes one.
-func NewAnnouncer(writer, runDir string, log *logrus.Entry) *Announcer {
+func NewAnnouncer(writer, dir string, log *logrus.Entry) *Announcer {
 	return &Announcer{
-		runDir:  runDir,
+		dir:     dir,
 		log:     log,
 		removed: make(chan struct{}, 1),
 		nodes:   make(map[string][]plugins.Registration),
@@ -153,8 +153,8 @@ func (a *Announcer) update() {
 		return cmp.Or(cmp.Compare(x.Service, y.Service), cmp.Compare(x.NodeID, y.NodeID))
 	})
 	a.doc.Stopped = slices.Sorted(maps.Keys(a.stopped))
-	if a.runDir != "" {
-		if err := writeSnapshot(a.runDir, a.doc); err != nil {
+	if a.dir != "" {
+		if err := writeSnapshot(a.dir, a.doc); err != nil {
 			a.log.WithError(err).Warn("children that start now may not find each other until NATS answers")
 		}
 	}

@@ -99,11 +99,11 @@ func TestNobodyWaitsForAServiceThatWasStopped(t *testing.T) {
 }
 
 func TestTheWriterSaysWhatIsStoppedUntilItIsStarted(t *testing.T) {
-	runDir := t.TempDir()
-	announcer, directory := NewAnnouncer("alpha", runDir, quiet()), NewDirectory()
+	dir := t.TempDir()
+	announcer, directory := NewAnnouncer("alpha", dir, quiet()), NewDirectory()
 	for _, stopped := range []bool{true, true, false} {
 		announcer.SetStopped("web", stopped)
-		if err := directory.Seed(runDir); err != nil || directory.Stopped("web") != stopped {
+		if err := directory.Seed(dir); err != nil || directory.Stopped("web") != stopped {
 			t.Errorf("stopped %t is told as %t, %v", stopped, directory.Stopped("web"), err)
 		}
 	}

@@ -50,16 +50,16 @@ func decodeDocument(data []byte) (Document, error) {
 }
 
 // snapshotPath is where the supervisor leaves its newest document.
-func snapshotPath(runDir string) string { return filepath.Join(runDir, "registry.json") }
+func snapshotPath(dir string) string { return filepath.Join(dir, "registry.json") }
 
 // writeSnapshot replaces the snapshot. It is not synced to disk: a document does not
 // outlive the boot of its machine.
-func writeSnapshot(runDir string, d Document) error {
+func writeSnapshot(dir string, d Document) error {
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("registry snapshot: %w", err)
 	}
-	path := snapshotPath(runDir)
+	path := snapshotPath(dir)
 	next := path + ".next"
 	if err := os.WriteFile(next, data, 0o600); err != nil {
 		return fmt.Errorf("registry snapshot: %w", err)
@@ -71,8 +71,8 @@ func writeSnapshot(runDir string, d Document) error {
 }
 
 // readSnapshot returns the supervisor's newest document; ok is false when there is none.
-func readSnapshot(runDir string) (d Document, ok bool, err error) {
-	data, err := os.ReadFile(snapshotPath(runDir))
+func readSnapshot(dir string) (d Document, ok bool, err error) {
+	data, err := os.ReadFile(snapshotPath(dir))
 	if errors.Is(err, os.ErrNotExist) {
 		return Document{}, false, nil
 	}

@@ -7,8 +7,8 @@ import (
 
 // Seed fills the directory from the supervisor's snapshot, so that a process knows its
 // peers before it has talked to anybody. A missing snapshot is not an error.
-func (d *Directory) Seed(runDir string) error {
-	document, ok, err := readSnapshot(runDir)
+func (d *Directory) Seed(dir string) error {
+	document, ok, err := readSnapshot(dir)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // for NATS.
 func Discover(child *plugins.Child, src *config.Source) (*registry.Directory, func(), error) {
 	directory := registry.NewDirectory()
-	if err := directory.Seed(src.Paths.Run); err != nil {
+	if err := directory.Seed(src.Paths.Registry()); err != nil {
 		child.Log().WithError(err).Warn("peers are unknown until NATS answers")
 	}
 	conn, err := bus.Connect(src, child.Instance())
@@ -30,7 +30,7 @@ func Discover(child *plugins.Child, src *config.Source) (*registry.Directory, fu
 		return nil, nil, fmt.Errorf("follow the registry: %w", err)
 	}
 	var fallingBack sync.WaitGroup
-	fallingBack.Go(func() { directory.FallBack(conn, src.Paths.Run, child.Log()) })
+	fallingBack.Go(func() { directory.FallBack(conn, src.Paths.Registry(), child.Log()) })
 	return directory, func() {
 		conn.Close()
 		fallingBack.Wait()
