@@ -69,6 +69,15 @@ func (l Launch) Environ() []string {
 	}
 }
 
+// LaunchVariables returns the names of the variables that a supervisor hands to a child, those of go-plugin
+// included; one that ends with "*" stands for all that begin so.
+func LaunchVariables() []string {
+	return []string{
+		Handshake.MagicCookieKey, envInstance, envIncarnation, envOrphanGrace, envListenFDs, envListenNames,
+		"PLUGIN_*",
+	}
+}
+
 // IncarnationVariable returns the variable by which the process of an incarnation can be
 // told from all others.
 func IncarnationVariable(incarnation string) string { return envIncarnation + "=" + incarnation }

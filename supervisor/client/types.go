@@ -5,7 +5,11 @@
 // the caller what to print, and to package control what the calls do.
 package client
 
-import "time"
+import (
+	"time"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
 
 // Status is the state of a service instance.
 type Status string
@@ -30,8 +34,9 @@ type Instance struct {
 	Incarnation   string     `json:"incarnation,omitempty"`
 	Restarts      int        `json:"restarts"` // starts after the first, since the runtime started
 	UptimeSeconds float64    `json:"uptime_seconds"`
-	Isolated      bool       `json:"isolated"`
-	Node          string     `json:"node"` // the machine
+	Isolated      bool       `json:"isolated"`            // by every layer that isolation promises
+	Isolation     string     `json:"isolation,omitempty"` // "full", "partial"; empty: it is not isolated
+	Node          string     `json:"node"`                // the machine
 	RSSBytes      uint64     `json:"rss_bytes"`
 	PSSBytes      uint64     `json:"pss_bytes"` // 0: the kernel does not tell
 	CPUSeconds    float64    `json:"cpu_seconds"`
@@ -87,6 +92,7 @@ type Service struct {
 	Exits     []Exit     `json:"exits"` // newest first
 	LogTail   []LogLine  `json:"log_tail"`
 	Memory    Memory     `json:"memory"`
+	Isolation Isolation  `json:"isolation"`
 }
 
 // Memory is what each instance of a service may take that is started now. One that runs
@@ -159,3 +165,30 @@ type ScaleRequest struct {
 type CrashRequest struct {
 	Signal string `json:"signal"` // default SIGKILL
 }
+
+// Isolation is what keeps a child from the rest of the machine.
+type Isolation struct {
+	Mode    string          `json:"mode"` // "strict", "best-effort" or "off"
+	Profile plugins.Profile `json:"profile"`
+	Layers  []Layer         `json:"layers"`            // of the child that runs; none: none runs, or it is not isolated
+	Score   float64         `json:"score"`             // 0 (open) to 10
+	Message string          `json:"message,omitempty"` // why there are no layers, in one line
+}
+
+// Layer is one thing that keeps a child from the rest of the machine.
+type Layer struct {
+	Name   string     `json:"name"`
+	State  LayerState `json:"state"`
+	Detail string     `json:"detail,omitempty"` // what it covers, or why it is not there, in one line
+	Remedy string     `json:"remedy,omitempty"` // how to get it, in one line
+}
+
+// LayerState says whether a layer is there.
+type LayerState string
+
+// The states of a layer.
+const (
+	LayerEnforced LayerState = "enforced"
+	LayerMissing  LayerState = "not available" // on this machine; Detail says why
+	LayerOff      LayerState = "off"           // the profile or the settings do without it
+)

@@ -1,0 +1,77 @@
+package sandbox
+
+import (
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// refused are the system calls that no service needs, by what they are for.
+var refused = []uint32{
+	// The file tree, and files without a path.
+	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
+	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
+	unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_MKNODAT, unix.SYS_FANOTIFY_INIT,
+	unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD, unix.SYS_ACCT,
+	// Other processes.
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD, unix.SYS_KCMP,
+	unix.SYS_PROCESS_MADVISE, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES,
+	// Namespaces.
+	unix.SYS_UNSHARE, unix.SYS_SETNS,
+	// The kernel, its modules, its log, its keys, and its large interfaces.
+	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_REBOOT, unix.SYS_SYSLOG,
+	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
+	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER, unix.SYS_PERSONALITY, unix.SYS_VHANGUP,
+	unix.SYS_MBIND, unix.SYS_SET_MEMPOLICY,
+	// The machine's clock and name.
+	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
+	unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME,
+}
+
+// newNamespaces are all flags of clone(2) that make one.
+const newNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
+	unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
+
+// setID are the bits that make a file run with its owner's or group's rights.
+const setID = unix.S_ISUID | unix.S_ISGID
+
+// deniedCalls returns what the filter refuses.
+func deniedCalls(network bool) []call {
+	var calls []call
+	for _, number := range append(refused, refusedHere...) {
+		calls = append(calls, call{number: number})
+	}
+	anyOf := func(argument int, bits uint32) []test { return []test{{argument, bits, bpf.JumpNotEqual, 0}} }
+	calls = append(calls,
+		// clone3's flags are in memory, where a filter cannot look: who gets ENOSYS uses clone.
+		call{number: unix.SYS_CLONE3, errno: unix.ENOSYS},
+		call{number: unix.SYS_CLONE, tests: anyOf(0, newNamespaces)},
+		call{number: unix.SYS_FCHMOD, tests: anyOf(1, setID)},
+		call{number: unix.SYS_FCHMODAT, tests: anyOf(2, setID)},
+		call{number: unix.SYS_FCHMODAT2, tests: anyOf(2, setID)},
+		// Putting characters into a terminal's input (ioctl_tty(2), ioctl_console(2)).
+		call{number: unix.SYS_IOCTL, tests: []test{{1, 0xffffffff, bpf.JumpEqual, unix.TIOCSTI}}},
+		call{number: unix.SYS_IOCTL, tests: []test{{1, 0xffffffff, bpf.JumpEqual, tioclinux}}},
+	)
+	families := []uint32{unix.AF_UNIX}
+	if network {
+		families = append(families, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
+	}
+	// Families such as AF_VSOCK and AF_ALG know no namespaces.
+	other := call{number: unix.SYS_SOCKET, errno: unix.EAFNOSUPPORT}
+	for _, family := range families {
+		other.tests = append(other.tests, test{0, 0xffffffff, bpf.JumpNotEqual, family})
+	}
+	return append(calls, other, call{number: unix.SYS_SOCKET, errno: unix.EAFNOSUPPORT, tests: rawSocket})
+}
+
+// tioclinux is TIOCLINUX (ioctl_console(2)).
+const tioclinux = 0x541c
+
+// rawSocket recognizes SOCK_RAW and SOCK_PACKET, but for netlink, which knows no other
+// (socket(2), netlink(7)); the lower bits of the type are the type.
+var rawSocket = []test{
+	{0, 0xffffffff, bpf.JumpNotEqual, unix.AF_NETLINK},
+	{0, 0xffffffff, bpf.JumpNotEqual, unix.AF_UNIX},
+	{1, 0xf, bpf.JumpNotEqual, unix.SOCK_STREAM},
+	{1, 0xf, bpf.JumpNotEqual, unix.SOCK_DGRAM},
+}
