@@ -108,7 +108,7 @@ func launchFromEnvironment() Launch {
 	return l
 }
 
-// supervised tells whether a supervisor started this process.
-func supervised() bool {
+// Supervised tells whether a supervisor started this process. It is to be asked before Serve.
+func Supervised() bool {
 	return os.Getenv(Handshake.MagicCookieKey) == Handshake.MagicCookieValue
 }

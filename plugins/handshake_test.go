@@ -60,7 +60,7 @@ func TestProgramsThatAChildStartsDoNotTakeThemselvesForChildren(t *testing.T) {
 func TestOnlyTheCookieMakesASupervisedChild(t *testing.T) {
 	for value, want := range map[string]bool{Handshake.MagicCookieValue: true, "": false, "1": false} {
 		t.Setenv(Handshake.MagicCookieKey, value)
-		if got := supervised(); got != want {
+		if got := Supervised(); got != want {
 			t.Errorf("cookie %q: %v", value, got)
 		}
 	}

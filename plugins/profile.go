@@ -3,8 +3,8 @@ package plugins
 // Profile is what a service has of the machine while it is isolated, beyond its own
 // sockets, its program and a temporary folder of its own. The zero value grants nothing.
 type Profile struct {
-	// Isolate: the service is isolated unless the settings say otherwise.
-	Isolate bool `json:"isolate,omitempty"`
+	// Isolate says whether the service is isolated, unless the settings say otherwise.
+	Isolate Isolation `json:"isolate,omitempty"`
 	// Write names folders that it reads and writes. They are made when they are missing.
 	Write []string `json:"write,omitempty"`
 	// Read names files and folders that it reads.
@@ -22,6 +22,16 @@ type Profile struct {
 	// Limits bound what it takes of the machine; the memory is bounded by the budget.
 	Limits Limits `json:"limits"`
 }
+
+// Isolation says how much a service is isolated.
+type Isolation string
+
+// The kinds of isolation. The zero value means IsolationOff.
+const (
+	IsolationOff        Isolation = "off"
+	IsolationStrict     Isolation = "strict"      // it does not start where a promised layer is missing
+	IsolationBestEffort Isolation = "best-effort" // it starts with the layers that the machine has
+)
 
 // Limits bound what an isolated process and its descendants take of the machine.
 type Limits struct {

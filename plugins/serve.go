@@ -19,7 +19,7 @@ import (
 // started this process or, when there is none, in the foreground until SIGINT or
 // SIGTERM. It does not return: the process exits with one of the Exit codes.
 func Serve(s Service) {
-	if supervised() {
+	if Supervised() {
 		serveSupervised(s)
 		return
 	}

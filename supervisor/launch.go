@@ -49,6 +49,12 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 		if group != nil {
 			spec.Place = group.Place
 		}
+		if isIsolated(svc.declaration) {
+			if err := svc.isolate(&spec); err != nil {
+				log.Close()
+				return child.Spec{}, nil, err
+			}
+		}
 		return spec, func() {
 			log.Close()
 			s.memory.entered(instance, group, share)

@@ -143,7 +143,10 @@ func (o *observer) Explain(end instance.End) string {
 }
 
 // Ended implements instance.Observer.
-func (o *observer) Ended(incarnation string) { o.events.ended(incarnation) }
+func (o *observer) Ended(incarnation string) {
+	o.events.ended(incarnation)
+	o.supervisor.sandboxes.forget(incarnation)
+}
 
 // Exited implements instance.Observer. It runs beside the next start.
 func (o *observer) Exited(end instance.End) {

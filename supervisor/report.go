@@ -55,6 +55,7 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 		Exits:     []client.Exit{},
 		LogTail:   []client.LogLine{},
 		Memory:    s.memory.describe(svc),
+		Isolation: svc.describeIsolation(),
 	}
 	for _, i := range instances {
 		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true))
@@ -88,6 +89,7 @@ func (s *Supervisor) describe(now instance.Snapshot, withPSS bool) client.Instan
 		Service: now.Service, Instance: now.Name, Status: now.Status, Pid: now.Pid, Incarnation: now.Incarnation,
 		Restarts: now.Restarts, Node: s.options.Node, Message: now.Message,
 	}
+	described.Isolated, described.Isolation = s.howIsolated(now.Incarnation)
 	if !now.NextStart.IsZero() {
 		described.NextStart = &now.NextStart
 	}

@@ -42,6 +42,8 @@ type Settings struct {
 
 	Replicas []string `yaml:"replicas" env:"OCIS_REPLICAS" allowed:"SERVICE=NUMBER, such as webdav=2" desc:"how many instances of a service run"`
 
+	Isolate []string `yaml:"isolate" env:"OCIS_ISOLATE" allowed:"names of services, all or none; NAME:best-effort starts with the layers that the machine has, NAME:off without" desc:"run these services in a sandbox"`
+
 	MetricsAddr string `yaml:"metrics_addr" env:"OCIS_METRICS_ADDR" allowed:"host:port" desc:"serve the metrics on this TCP address as well; loopback is best"`
 
 	Essential []string `yaml:"essential" env:"OCIS_ESSENTIAL_SERVICES" allowed:"names of services" desc:"when one of these fails for good, the runtime shuts down"`
@@ -116,7 +118,7 @@ func (s *Settings) apply(declarations []plugins.Declaration) (map[string]plugins
 			byName[name] = d
 		}
 	}
-	return byName, nil
+	return byName, s.isolate(byName)
 }
 
 // invalid is about a setting that only the declarations show to be wrong.

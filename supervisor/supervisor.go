@@ -35,12 +35,15 @@ type Options struct {
 	Paths        config.Paths
 	Settings     Settings
 	Declarations []plugins.Declaration
-	Executable   string   // what children execute, absolute
-	Environ      []string // of the children
-	Registrar    Registrar
-	Recorder     *metrics.Recorder // counts what happens; nil: nobody will ask
-	Log          *logrus.Logger
-	Node         string // the name of this machine
+	Executable   string // what children execute, absolute
+	// Excerpt returns an ocis.yaml with only the named sections and keys, for a child that is
+	// isolated; see config.Source.Excerpt.
+	Excerpt   func(names []string) ([]byte, error)
+	Environ   []string // of the children
+	Registrar Registrar
+	Recorder  *metrics.Recorder // counts what happens; nil: nobody will ask
+	Log       *logrus.Logger
+	Node      string // the name of this machine
 }
 
 // EssentialError is returned by Serve when an essential service has failed for good.
@@ -57,13 +60,14 @@ func (e *EssentialError) Error() string {
 // Supervisor keeps services running. Its methods are safe for concurrent use; most
 // need Serve to run.
 type Supervisor struct {
-	options  Options
-	log      *logrus.Entry
-	graph    *graph.Graph
-	services map[string]*service // by name; never changed after New
-	state    *runstate.State     // set by Serve before anything runs
-	history  *history.Log
-	memory   *budget // set by Serve before anything runs
+	options   Options
+	log       *logrus.Entry
+	graph     *graph.Graph
+	services  map[string]*service // by name; never changed after New
+	state     *runstate.State     // set by Serve before anything runs
+	history   *history.Log
+	memory    *budget // set by Serve before anything runs
+	sandboxes sandboxes
 
 	slots    chan struct{} // of children that are being started
 	serving  chan struct{} // closed when commands are taken

@@ -49,7 +49,7 @@ func wouldStart() (doctor.Plan, error) {
 	if err != nil {
 		return doctor.Plan{}, err
 	}
-	p, err := planStart(src)
+	p, err := planStart(src, nil)
 	if err != nil {
 		return doctor.Plan{}, err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/services/frontend"
@@ -42,7 +44,7 @@ func (b builtin) build(src *config.Source) (plugins.Service, error) {
 
 // sections are the sections of ocis.yaml that somebody reads.
 func sections() []string {
-	names := []string{"runtime", "log", "token"}
+	names := slices.Clone(config.CommonSections)
 	for _, service := range family {
 		names = append(names, service.name)
 	}

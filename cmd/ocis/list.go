@@ -33,7 +33,7 @@ func printInstances(c *cli.Context, instances []client.Instance) {
 			print.Text(rowName(i, instances)), statusCell(i), print.Text(orDash(i.Pid != 0, fmt.Sprint(i.Pid))),
 			print.Text(orDash(i.Pid != 0, print.Duration(seconds(i.UptimeSeconds)))), print.Text(fmt.Sprint(i.Restarts)),
 			print.Text(orDash(i.Pid != 0, fmt.Sprintf("%.1fs", i.CPUSeconds))), print.Text(orDash(i.Pid != 0, print.Bytes(i.RSSBytes))),
-			print.Text(yesNo(i.Isolated)), print.Text(print.Shorten(i.Node, maxNode)),
+			print.Text(isolated(i)), print.Text(print.Shorten(i.Node, maxNode)),
 		})
 	}
 	print.Table(c.App.Writer, []string{"SERVICE", "STATUS", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "ISOLATED", "NODE"}, rows)
@@ -114,9 +114,13 @@ func orDash(is bool, text string) string {
 	return "-"
 }
 
-func yesNo(is bool) string {
-	if is {
+// isolated says whether a process is in a sandbox, and in a whole one.
+func isolated(i client.Instance) string {
+	switch {
+	case i.Isolated:
 		return "yes"
+	case i.Isolation != "":
+		return i.Isolation
 	}
 	return "no"
 }

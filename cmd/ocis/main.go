@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
+	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
 
 func main() {
+	sandbox.Stage(os.Args) // it is one process in many, and not the rest of this program then
 	app, output := newApp(), print.NewOutput(os.Stdout)
 	app.Writer = output
 	err := app.Run(flagsFirst(app, os.Args))

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
@@ -28,8 +30,9 @@ type plan struct {
 	metricsAddr string // empty: no TCP address for metrics
 }
 
-// planStart reads all settings and checks them against each other.
-func planStart(src *config.Source) (*plan, error) {
+// planStart reads all settings and checks them against each other. isolate, when there is
+// something in it, wins over the setting of that name.
+func planStart(src *config.Source, isolate []string) (*plan, error) {
 	declarations, err := declarations(src)
 	if err != nil {
 		return nil, err
@@ -48,7 +51,7 @@ func planStart(src *config.Source) (*plan, error) {
 	p.recorder = metrics.NewRecorder()
 	options := supervisor.Options{
 		Paths: src.Paths, Log: p.log, Environ: os.Environ(), Declarations: declarations, Node: p.node,
-		Registrar: p.announcer, Recorder: p.recorder,
+		Registrar: p.announcer, Recorder: p.recorder, Excerpt: src.Excerpt,
 	}
 	if options.Executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find the program's own file: %w", err)
@@ -56,9 +59,21 @@ func planStart(src *config.Source) (*plan, error) {
 	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
 		return nil, err
 	}
+	if len(isolate) > 0 {
+		options.Settings.Isolate = isolate
+	}
 	p.metricsAddr = options.Settings.MetricsAddr
 	p.supervisor, err = supervisor.New(options)
-	return p, src.Explain(supervisor.Section, &options.Settings, err)
+	return p, explain(src, &options.Settings, isolate, err)
+}
+
+// explain adds where a wrong setting comes from.
+func explain(src *config.Source, settings *supervisor.Settings, isolate []string, problem error) error {
+	var invalid *config.Invalid
+	if errors.As(problem, &invalid) && invalid.Key == "isolate" && len(isolate) > 0 {
+		return &usageError{fmt.Sprintf("--isolate=%s: %s", strings.Join(isolate, ","), invalid.Problem)}
+	}
+	return src.Explain(supervisor.Section, settings, problem)
 }
 
 // url returns where people's clients really connect: "" when nobody listens for them.
@@ -83,7 +98,30 @@ func declarations(src *config.Source) ([]plugins.Declaration, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := amendProfile(src, &service.Declaration); err != nil {
+			return nil, err
+		}
 		list = append(list, service.Declaration)
 	}
 	return list, nil
+}
+
+// amendProfile adds what the section of a service says about its isolation.
+func amendProfile(src *config.Source, d *plugins.Declaration) error {
+	var settings config.Isolation
+	if err := src.FillKnown(d.Name, &settings); err != nil {
+		return err
+	}
+	switch settings.Isolate {
+	case "true":
+		d.Profile.Isolate = plugins.IsolationStrict
+	case "false":
+		d.Profile.Isolate = plugins.IsolationOff
+	case "best-effort":
+		d.Profile.Isolate = plugins.IsolationBestEffort
+	}
+	d.Profile.Read = append(d.Profile.Read, settings.Read...)
+	d.Profile.Write = append(d.Profile.Write, settings.Write...)
+	d.Profile.Network = d.Profile.Network || settings.Network
+	return nil
 }

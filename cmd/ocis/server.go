@@ -40,6 +40,10 @@ func serverCommand() *cli.Command {
 			"Ctrl-C stops the services in reverse order of need; a second Ctrl-C kills them at once.\n\n" +
 			"Exit codes: 0 stopped in order, 1 could not start, 3 an essential service failed for good.\n\n" +
 			"OCIS_BASE_DATA_PATH says where the data is (default ~/.ocis).",
+		Flags: []cli.Flag{&cli.StringSliceFlag{
+			Name:  "isolate",
+			Usage: "run `SERVICE` in a sandbox; SERVICE:best-effort with the layers that the machine has; all, none; may be repeated",
+		}},
 		Action: server,
 	}
 }
@@ -57,7 +61,7 @@ func server(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := planStart(src)
+	p, err := planStart(src, c.StringSlice("isolate"))
 	if err != nil {
 		return err
 	}

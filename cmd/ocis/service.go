@@ -82,8 +82,10 @@ func serveAlone(c *cli.Context, b builtin) error {
 	if service.Log, err = logging.New(src, os.Stderr); err != nil {
 		return err
 	}
-	if err := src.Paths.MakeDirs(); err != nil {
-		return err
+	if !plugins.Supervised() { // the supervisor has made them, and a sandbox does not show them all
+		if err := src.Paths.MakeDirs(); err != nil {
+			return err
+		}
 	}
 	plugins.Serve(service)
 	return nil

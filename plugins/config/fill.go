@@ -99,7 +99,7 @@ func (s *Source) nodes(name string, fields []field, strict bool) (map[string]*ya
 			return nil, fmt.Errorf("%s:%d: %s.%s stands there twice", s.Paths.File(), key.Line, name, key.Value)
 		}
 		nodes[key.Value] = value
-		if strict && !contains(known, key.Value) {
+		if strict && !contains(known, key.Value) && !s.isShared(name, key.Value) {
 			return nil, fmt.Errorf("%s:%d: unknown key %s.%s%s", s.Paths.File(), key.Line, name, key.Value, suggest(key.Value, known))
 		}
 	}

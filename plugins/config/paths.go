@@ -45,6 +45,12 @@ func (p Paths) Sockets(service string) string { return filepath.Join(p.Run, "soc
 // Registry returns the folder of the registry's snapshot, and of nothing else.
 func (p Paths) Registry() string { return filepath.Join(p.Run, "registry") }
 
+// Environ returns the variables that lead to the same paths, but for that of the
+// configuration.
+func (p Paths) Environ() []string {
+	return []string{"OCIS_BASE_DATA_PATH=" + p.Base, "OCIS_RUN_DIR=" + p.Run, "OCIS_PLUGINS_DIR=" + p.Plugins}
+}
+
 // File returns the path of ocis.yaml.
 func (p Paths) File() string { return filepath.Join(p.Config, "ocis.yaml") }
 

@@ -42,6 +42,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Name:    Name,
 			Summary: Summary,
 			Sockets: []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
+			Profile: microservice.Profile(),
 		},
 		Run: func(ctx context.Context, child *plugins.Child) error {
 			handler := token.Require(verifier, routes(settings))

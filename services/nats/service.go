@@ -62,6 +62,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Summary:      Summary,
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "nats"}},
 			Singleton:    true,
+			Profile:      plugins.Profile{Write: []string{n.store}},
 			MemoryWeight: 2,
 			ReadyTimeout: readyTimeout,
 		},

@@ -76,11 +76,23 @@ func New(src *config.Source) (plugins.Service, error) {
 			Needs:        []string{serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb},
 			Sockets:      []plugins.Socket{{Network: "tcp", Address: settings.HTTPAddr, Origin: src.Origin(Name, &settings, "http_addr"), Protocol: settings.scheme()}},
 			Secrets:      []string{token.SigningVariable},
+			Profile:      s.profile(),
 			StopGrace:    stopGrace,
 			MemoryWeight: 2,
 		},
 		Run: s.run,
 	}, nil
+}
+
+// profile is what an isolated proxy has: its certificate, and the key that signs what it
+// tells the others of a user.
+func (s *service) profile() plugins.Profile {
+	profile := microservice.ProfileWithData(s.src.Paths.Data(Name), serviceUsers, serviceWebDAV, serviceFrontend, serviceWeb)
+	if s.settings.TLSCert != "" {
+		profile.Read = []string{s.settings.TLSCert, s.settings.TLSKey}
+	}
+	profile.Settings = append(profile.Settings, token.Section+".signing_key")
+	return profile
 }
 
 type service struct {

@@ -84,6 +84,7 @@ func New(src *config.Source) (plugins.Service, error) {
 				{Name: ContentSocket, Network: "unix", Address: src.Paths.Socket(Name, ContentSocket)},
 			},
 			Singleton:    true,
+			Profile:      microservice.ProfileWithData(s.src.Paths.Data(Name)),
 			MemoryWeight: 4,
 			StopGrace:    stopGrace,
 		},

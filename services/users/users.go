@@ -78,6 +78,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "grpc"}},
 			Secrets:      []string{"IDM_ADMIN_PASSWORD"},
 			Singleton:    true,
+			Profile:      microservice.ProfileWithData(src.Paths.Data(Name)),
 			MemoryWeight: 2,
 		},
 		Run: s.run,

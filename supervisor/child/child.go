@@ -18,6 +18,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
+	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
 
 // describeTimeout bounds the first call after the handshake.
@@ -39,6 +40,8 @@ type Spec struct {
 	SocketNames []string
 	ControlDir  string // where the child's control socket goes; the path must be short
 
+	Sandbox *Sandbox // nil: the child is not isolated
+
 	StartTimeout time.Duration // from exec to handshake
 	OrphanGrace  time.Duration // the child serves on for so long without a call; 0: plugins.DefaultOrphanGrace
 
@@ -55,7 +58,8 @@ func (s Spec) environ() []string {
 type Child struct {
 	spec       Spec
 	process    *process.Process
-	stdout     *os.File // the pipe of the handshake
+	stdout     *os.File       // the pipe of the handshake
+	entry      *sandbox.Entry // nil: the child is not isolated
 	client     *plugin.Client
 	controlDir string // made by go-plugin for this child's socket
 
@@ -81,8 +85,11 @@ func Start(spec Spec) (*Child, error) {
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: spec.ControlDir},
 		RunnerFunc: func(_ hclog.Logger, command *exec.Cmd, controlDir string) (runner.Runner, error) {
 			c.controlDir = controlDir
-			started := func(r *childRunner) { executed <- r }
-			return &childRunner{spec: spec, command: command, started: started}, nil
+			started := func(r *childRunner) {
+				c.entry = r.entry
+				executed <- r
+			}
+			return &childRunner{spec: spec, command: command, controlDir: controlDir, started: started}, nil
 		},
 	})
 	c.cleaned.Go(func() {
@@ -104,6 +111,11 @@ func Start(spec Spec) (*Child, error) {
 func (c *Child) shakeHands() (*plugins.Remote, error) {
 	protocol, err := c.client.Client()
 	close(c.greeted)
+	if c.entry != nil {
+		if err := c.spec.Sandbox.report(c.entry); err != nil {
+			return nil, err
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no handshake: %s", oneLine(err))
 	}

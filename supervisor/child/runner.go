@@ -9,17 +9,20 @@ import (
 	"strings"
 
 	"github.com/owncloud/ocis-runtime/supervisor/process"
+	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
 
 // childRunner starts the process of a child when go-plugin asks for it. It implements
 // go-plugin's runner.Runner.
 type childRunner struct {
-	spec    Spec
-	command *exec.Cmd // carries the environment of the handshake
-	started func(*childRunner)
+	spec       Spec
+	command    *exec.Cmd // carries the environment of the handshake
+	controlDir string    // where the child makes its control socket
+	started    func(*childRunner)
 
 	process *process.Process
-	stdout  *os.File // our end of the child's stdout, on which the handshake line comes
+	stdout  *os.File       // our end of the child's stdout, on which the handshake line comes
+	entry   *sandbox.Entry // nil: it is not isolated
 }
 
 // Start implements runner.Runner.
@@ -29,13 +32,23 @@ func (r *childRunner) Start(context.Context) error {
 		return err
 	}
 	defer theirs.Close()
-	environ := append(r.spec.environ(), r.command.Env...)
-	files := append([]*os.File{nil, theirs, r.spec.Log}, r.spec.Sockets...)
-	r.process, err = process.Start(process.Spec{
-		Path: r.spec.Path, Args: r.spec.Args, Env: environ, Files: files, Place: r.spec.Place,
-	})
+	spec := process.Spec{
+		Path: r.spec.Path, Args: r.spec.Args, Env: append(r.spec.environ(), r.command.Env...),
+		Files: append([]*os.File{nil, theirs, r.spec.Log}, r.spec.Sockets...), Place: r.spec.Place,
+	}
+	if r.spec.Sandbox != nil {
+		if spec, r.entry, err = r.spec.Sandbox.enter(spec, r.controlDir); err != nil {
+			ours.Close()
+			return err
+		}
+		defer r.entry.Started()
+	}
+	r.process, err = process.Start(spec)
 	if err != nil {
 		ours.Close()
+		if r.entry != nil {
+			r.entry.Close()
+		}
 		return err
 	}
 	r.stdout = ours

@@ -15,6 +15,12 @@ var common = slices.Concat(plugins.LaunchVariables(), []string{
 	"LANG", "LC_*", "PATH", "TZ",
 })
 
+// ownVariables are those that a service reads for itself.
+func ownVariables(d plugins.Declaration) []string {
+	prefix := strings.ToUpper(strings.ReplaceAll(d.Name, "-", "_"))
+	return slices.Concat([]string{prefix + "_*"}, d.Secrets, d.Profile.Environment)
+}
+
 // cut returns the variables whose names patterns has. A pattern is a name, or a prefix that
 // ends with "*".
 func cut(environ, patterns []string) []string {

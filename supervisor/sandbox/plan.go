@@ -44,9 +44,10 @@ type Plan struct {
 	Limits  plugins.Limits `json:"limits"`
 	// Environment names the variables that the program gets; see plugins.Profile.
 	Environment []string `json:"environment"`
-	// Program is executed with Args, which have the program's name first.
+	// Program is executed in Dir with Args, which have the program's name first.
 	Program string   `json:"program"`
 	Args    []string `json:"args"`
+	Dir     string   `json:"dir"`
 }
 
 // devices are those that programs expect everywhere.
@@ -63,12 +64,17 @@ var networkFiles = []string{
 // libraries are where the parts of a program are that is not linked statically.
 var libraries = []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/etc/ld.so.cache"}
 
-// NewPlan returns the plan of a service that executes program. Files that are on some
-// machines only are left out where they are not; what the profile names must exist.
+// NewPlan returns the plan of a service that executes program, and makes the folders that
+// the profile lets it write to. Files that are on some machines only are left out where they
+// are not; what the profile lets it read must exist.
 func NewPlan(d plugins.Declaration, paths config.Paths, strict bool, program string, args []string) (Plan, error) {
 	p := Plan{
 		Service: d.Name, Strict: strict, Base: filepath.Join(paths.Run, "sandbox"), Network: d.Profile.Network,
-		Limits: withDefaults(d.Profile.Limits), Environment: slices.Concat(common, d.Profile.Environment), Program: program, Args: args,
+		Limits: withDefaults(d.Profile.Limits), Environment: slices.Concat(common, ownVariables(d)), Program: program, Args: args,
+	}
+	var err error
+	if p.Dir, err = os.Getwd(); err != nil { // so that a relative path means the same
+		return Plan{}, fmt.Errorf("find the working directory: %w", err)
 	}
 	p.optional(AccessDevice, devices...)
 	p.optional(AccessRead, clock)
@@ -85,11 +91,18 @@ func NewPlan(d plugins.Declaration, paths config.Paths, strict bool, program str
 	p.Grant(AccessExecute, program)
 	p.Grant(AccessRead, d.Profile.Read...)
 	p.Grant(AccessWrite, d.Profile.Write...)
+	made := slices.Clone(d.Profile.Write)
 	if len(d.Profile.Peers) > 0 {
 		p.Grant(AccessRead, paths.Registry())
 	}
 	for _, peer := range d.Profile.Peers {
 		p.Grant(AccessConnect, paths.Sockets(peer))
+		made = append(made, paths.Sockets(peer))
+	}
+	for _, folder := range made {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return Plan{}, fmt.Errorf("prepare the sandbox of %s: %w", d.Name, err)
+		}
 	}
 	return p, p.check()
 }

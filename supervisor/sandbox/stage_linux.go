@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,8 +53,10 @@ func Stage(args []string) {
 	told := json.NewEncoder(status).Encode(outcome{Layers: s.layers, Failed: text(err)})
 	if err == nil && told == nil {
 		err = syscall.Exec(s.plan.Program, s.plan.Args, os.Environ())
-		_ = json.NewEncoder(status).Encode(outcome{Failed: fmt.Sprintf("execute %s: %v", s.plan.Program, err)})
+		err = fmt.Errorf("execute %s: %w", s.plan.Program, err)
+		_ = json.NewEncoder(status).Encode(outcome{Failed: err.Error()})
 	}
+	fmt.Fprintf(os.Stderr, "%s cannot be isolated: %v\n", s.plan.Service, cmp.Or(err, told)) // into its log
 	os.Exit(exitNoSandbox)
 }
 

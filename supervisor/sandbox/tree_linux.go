@@ -27,8 +27,14 @@ func (s *stage) showFiles() (string, error) {
 			return "", err
 		}
 	}
+	if err := os.MkdirAll(filepath.Join(base, s.plan.Dir), 0o755); err != nil {
+		return "", err
+	}
 	s.noProc = mountProc(base)
 	if err := enter(base); err != nil {
+		return "", err
+	}
+	if err := os.Chdir(s.plan.Dir); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d files and folders of the machine, %d MiB in /tmp", len(s.plan.Mounts), s.plan.Limits.TmpBytes>>20), nil

@@ -1,0 +1,65 @@
+package supervisor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+)
+
+// Words of the setting that stand for all services.
+const (
+	isolateAll  = "all"
+	isolateNone = "none"
+)
+
+// isIsolated tells whether the service's children are.
+func isIsolated(d plugins.Declaration) bool {
+	return d.Profile.Isolate == plugins.IsolationStrict || d.Profile.Isolate == plugins.IsolationBestEffort
+}
+
+// isolate says in the declarations who is isolated. A service that the list names is as the
+// list says, and others are as they were unless there is a word for all.
+func (s *Settings) isolate(declarations map[string]plugins.Declaration) error {
+	names := slices.Sorted(maps.Keys(declarations))
+	chosen := map[string]plugins.Isolation{}
+	for _, text := range s.Isolate {
+		name, how, err := parseIsolate(text)
+		switch {
+		case err != nil:
+			return invalid("isolate", err)
+		case name == isolateAll:
+			for _, each := range names {
+				if _, named := chosen[each]; !named {
+					chosen[each] = how
+				}
+			}
+		case !slices.Contains(names, name):
+			return invalid("isolate", unknownService(name, append(names, isolateAll, isolateNone)))
+		default:
+			chosen[name] = how
+		}
+	}
+	for name, how := range chosen {
+		d := declarations[name]
+		d.Profile.Isolate = how
+		declarations[name] = d
+	}
+	return nil
+}
+
+// parseIsolate reads NAME, NAME:best-effort, or the same with a word for all services.
+func parseIsolate(text string) (name string, how plugins.Isolation, err error) {
+	name, qualifier, qualified := strings.Cut(text, ":")
+	switch {
+	case name == isolateNone && !qualified:
+		return isolateAll, plugins.IsolationOff, nil
+	case !qualified:
+		return name, plugins.IsolationStrict, nil
+	case qualifier == string(plugins.IsolationBestEffort), qualifier == string(plugins.IsolationOff):
+		return name, plugins.Isolation(qualifier), nil
+	}
+	return "", "", fmt.Errorf("%q is not NAME, NAME:best-effort or NAME:off", text)
+}

@@ -1,0 +1,141 @@
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/child"
+	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/memory"
+	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
+)
+
+// sandboxes are what is known of the children that are isolated. The zero value knows none.
+type sandboxes struct {
+	mu     sync.Mutex
+	layers map[string][]client.Layer // by incarnation
+}
+
+func (s *sandboxes) built(incarnation string, layers []client.Layer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.layers == nil {
+		s.layers = map[string][]client.Layer{}
+	}
+	s.layers[incarnation] = layers
+}
+
+func (s *sandboxes) forget(incarnation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.layers, incarnation)
+}
+
+// of returns the layers around a child; nil: it is not isolated.
+func (s *sandboxes) of(incarnation string) []client.Layer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.layers[incarnation])
+}
+
+// isolate says how a child of the service is isolated that is executed as spec says.
+func (svc *service) isolate(spec *child.Spec) error {
+	s, d := svc.supervisor, svc.declaration
+	plan, err := sandbox.NewPlan(d, s.options.Paths, d.Profile.Isolate == plugins.IsolationStrict, spec.Path, spec.Args)
+	if err != nil {
+		return err
+	}
+	settings, err := s.options.Excerpt(slices.Concat([]string{d.Name, "log"}, d.Profile.Settings))
+	if err != nil {
+		return err
+	}
+	spec.Environ = setPaths(spec.Environ, s.options.Paths.Environ())
+	incarnation := spec.Incarnation
+	spec.Sandbox = &child.Sandbox{
+		Plan: plan, Binary: s.options.Executable, Settings: settings,
+		Built: func(layers []client.Layer) { svc.sandboxBuilt(incarnation, layers) },
+	}
+	return nil
+}
+
+// sandboxBuilt notes what a child is isolated by, and says when that is less than it could be.
+func (svc *service) sandboxBuilt(incarnation string, layers []client.Layer) {
+	s := svc.supervisor
+	s.sandboxes.built(incarnation, layers)
+	for _, layer := range layers {
+		if layer.State == client.LayerMissing && !sandbox.Full(layers) {
+			s.log.WithField("service", svc.declaration.Name).Warnf("%s is isolated without %s: %s", svc.declaration.Name, layer.Name, layer.Detail)
+		}
+	}
+}
+
+// setPaths replaces variables.
+func setPaths(environ, paths []string) []string {
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i], _, _ = strings.Cut(path, "=")
+	}
+	kept := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(names, name)
+	})
+	return append(kept, paths...)
+}
+
+// layersOf returns all layers around a child, those of its control group included.
+func (s *Supervisor) layersOf(incarnation string) []client.Layer {
+	layers := s.sandboxes.of(incarnation)
+	if layers == nil {
+		return nil
+	}
+	return append(layers, s.memory.layer(incarnation))
+}
+
+// layer says whether a child's memory has a hard limit.
+func (b *budget) layer(incarnation string) client.Layer {
+	layer := client.Layer{Name: sandbox.LayerMemory, State: client.LayerEnforced}
+	if bytes := b.hardBytes(incarnation); bytes > 0 {
+		layer.Detail = fmt.Sprintf("%d MiB", bytes>>20)
+		return layer
+	}
+	support := b.groups.Support()
+	layer.State, layer.Detail, layer.Remedy = client.LayerMissing, support.Reason, support.Remedy
+	if support.By != memory.ByNone {
+		layer.Detail = "the child could not be placed in its control group"
+	}
+	return layer
+}
+
+// describeIsolation says how the service is isolated: as its first child is that runs.
+func (svc *service) describeIsolation() client.Isolation {
+	d := svc.declaration
+	described := client.Isolation{Mode: string(d.Profile.Isolate), Profile: d.Profile, Layers: []client.Layer{}}
+	if !isIsolated(d) {
+		described.Mode = string(plugins.IsolationOff)
+		described.Message = "isolate it with `ocis server --isolate=" + d.Name + "`"
+		return described
+	}
+	described.Message = "no child of it runs"
+	for _, i := range svc.all() {
+		if layers := svc.supervisor.layersOf(i.Snapshot().Incarnation); layers != nil {
+			sandbox.Sort(layers)
+			described.Layers, described.Score, described.Message = layers, sandbox.Score(layers), ""
+			break
+		}
+	}
+	return described
+}
+
+// howIsolated returns what the list says of a child.
+func (s *Supervisor) howIsolated(incarnation string) (isolated bool, how string) {
+	switch layers := s.sandboxes.of(incarnation); {
+	case layers == nil:
+		return false, ""
+	case sandbox.Full(layers):
+		return true, "full"
+	}
+	return false, "partial"
+}
