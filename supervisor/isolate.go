@@ -1,12 +1,14 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
 )
 
 // Words of the setting that stand for all services.
@@ -48,6 +50,26 @@ func (s *Settings) isolate(declarations map[string]plugins.Declaration) error {
 		declarations[name] = d
 	}
 	return nil
+}
+
+// Isolated returns the declaration that text names, isolated as it says: SERVICE or
+// SERVICE:best-effort.
+func Isolated(all []plugins.Declaration, text string) (plugins.Declaration, error) {
+	settings := Settings{Isolate: []string{text}}
+	declarations, err := settings.apply(all)
+	if err != nil {
+		var invalid *config.Invalid
+		if errors.As(err, &invalid) {
+			return plugins.Declaration{}, errors.New(invalid.Problem)
+		}
+		return plugins.Declaration{}, err
+	}
+	name, _, _ := strings.Cut(text, ":")
+	d, ok := declarations[name]
+	if !ok || !isIsolated(d) {
+		return plugins.Declaration{}, fmt.Errorf("%q is not one service: give SERVICE or SERVICE:best-effort", text)
+	}
+	return d, nil
 }
 
 // parseIsolate reads NAME, NAME:best-effort, or the same with a word for all services.

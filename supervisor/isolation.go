@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/memory"
@@ -43,22 +44,32 @@ func (s *sandboxes) of(incarnation string) []client.Layer {
 
 // isolate says how a child of the service is isolated that is executed as spec says.
 func (svc *service) isolate(spec *child.Spec) error {
-	s, d := svc.supervisor, svc.declaration
-	plan, err := sandbox.NewPlan(d, s.options.Paths, d.Profile.Isolate == plugins.IsolationStrict, spec.Path, spec.Args)
+	s := svc.supervisor
+	box, err := NewSandbox(svc.declaration, s.options.Paths, s.options.Executable, s.options.Excerpt)
 	if err != nil {
 		return err
 	}
-	settings, err := s.options.Excerpt(slices.Concat([]string{d.Name, "log"}, d.Profile.Settings))
-	if err != nil {
-		return err
-	}
-	spec.Environ = setPaths(spec.Environ, s.options.Paths.Environ())
 	incarnation := spec.Incarnation
-	spec.Sandbox = &child.Sandbox{
-		Plan: plan, Binary: s.options.Executable, Settings: settings,
-		Built: func(layers []client.Layer) { svc.sandboxBuilt(incarnation, layers) },
-	}
+	box.Built = func(layers []client.Layer) { svc.sandboxBuilt(incarnation, layers) }
+	spec.Sandbox, spec.Environ = box, setVariables(spec.Environ, s.options.Paths.Environ())
 	return nil
+}
+
+// ForSandbox returns the environment that a service's children have of environ, before the
+// sandbox cuts it.
+func ForSandbox(environ []string, d plugins.Declaration, all []plugins.Declaration, paths config.Paths) []string {
+	return setVariables(forChildren(environ, d, all), paths.Environ())
+}
+
+// NewSandbox returns what a child of a service is isolated by. binary is the main one, and
+// excerpt is that of Options.
+func NewSandbox(d plugins.Declaration, paths config.Paths, binary string, excerpt func([]string) ([]byte, error)) (*child.Sandbox, error) {
+	plan, err := sandbox.NewPlan(d, paths, d.Profile.Isolate != plugins.IsolationBestEffort, binary)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := excerpt(slices.Concat([]string{d.Name, "log"}, d.Profile.Settings))
+	return &child.Sandbox{Plan: plan, Binary: binary, Settings: settings}, err
 }
 
 // sandboxBuilt notes what a child is isolated by, and says when that is less than it could be.
@@ -72,17 +83,13 @@ func (svc *service) sandboxBuilt(incarnation string, layers []client.Layer) {
 	}
 }
 
-// setPaths replaces variables.
-func setPaths(environ, paths []string) []string {
-	names := make([]string, len(paths))
-	for i, path := range paths {
-		names[i], _, _ = strings.Cut(path, "=")
-	}
-	kept := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(names, name)
+// setVariables replaces variables: the first of that name would count.
+func setVariables(environ, variables []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(environ), func(old string) bool {
+		name, _, _ := strings.Cut(old, "=")
+		return slices.ContainsFunc(variables, func(new string) bool { return strings.HasPrefix(new, name+"=") })
 	})
-	return append(kept, paths...)
+	return append(kept, variables...)
 }
 
 // layersOf returns all layers around a child, those of its control group included.

@@ -28,7 +28,19 @@ type usageError struct {
 
 func (e *usageError) Error() string { return e.message }
 
+// programError says how a program ended that a command ran for the user.
+type programError struct {
+	name, text string
+	code       int
+}
+
+func (e *programError) Error() string { return e.name + " " + e.text }
+
 func exitCode(err error) int {
+	var program *programError
+	if errors.As(err, &program) {
+		return program.code
+	}
 	var usage *usageError
 	var essential *supervisor.EssentialError
 	var refused *client.Error
@@ -63,7 +75,7 @@ func newApp() *cli.App {
 		CommandNotFound:      nil,
 		Commands: append([]*cli.Command{
 			serverCommand(), initCommand(), listCommand(), statusCommand(), runCommand(), killCommand(),
-			restartCommand(), scaleCommand(), crashCommand(), chaosCommand(), logsCommand(), eventsCommand(),
+			restartCommand(), scaleCommand(), crashCommand(), chaosCommand(), sandboxCommand(), logsCommand(), eventsCommand(),
 			treeCommand(), doctorCommand(), completionCommand(), versionCommand(),
 		}, serviceCommands()...),
 	}

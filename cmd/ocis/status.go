@@ -58,6 +58,8 @@ func printStatus(c *cli.Context, s client.Service) {
 		field("socket", fmt.Sprintf("%s %s (%s)", socket.Network, socket.Address, held(socket)))
 	}
 	field("log", s.LogPath)
+	fmt.Fprintln(out)
+	printIsolation(out, s.Isolation)
 	printExits(c, s.Exits)
 	if len(s.LogTail) > 0 {
 		var tail []string

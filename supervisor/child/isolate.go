@@ -20,13 +20,13 @@ type Sandbox struct {
 	Binary   string // the main binary, which builds the sandbox
 	Settings []byte // what the child sees of ocis.yaml
 
-	// Built is called when the program is executed, with the layers around it.
+	// Built is called when the program of a child is executed, with the layers around it.
 	Built func(layers []client.Layer)
 }
 
-// enter changes spec so that the child is isolated. Its control folder is its own, and
-// holds its settings also.
-func (s *Sandbox) enter(spec process.Spec, controlDir string) (process.Spec, *sandbox.Entry, error) {
+// Enter changes spec so that what it starts is isolated. controlDir is a folder that it alone
+// has; it holds its settings also. The entry must be closed.
+func (s *Sandbox) Enter(spec process.Spec, controlDir string) (process.Spec, *sandbox.Entry, error) {
 	folder := filepath.Join(controlDir, "config")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return spec, nil, fmt.Errorf("pass the settings on: %w", err)

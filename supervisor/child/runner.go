@@ -37,7 +37,7 @@ func (r *childRunner) Start(context.Context) error {
 		Files: append([]*os.File{nil, theirs, r.spec.Log}, r.spec.Sockets...), Place: r.spec.Place,
 	}
 	if r.spec.Sandbox != nil {
-		if spec, r.entry, err = r.spec.Sandbox.enter(spec, r.controlDir); err != nil {
+		if spec, r.entry, err = r.spec.Sandbox.Enter(spec, r.controlDir); err != nil {
 			ours.Close()
 			return err
 		}

@@ -44,10 +44,10 @@ type Plan struct {
 	Limits  plugins.Limits `json:"limits"`
 	// Environment names the variables that the program gets; see plugins.Profile.
 	Environment []string `json:"environment"`
-	// Program is executed in Dir with Args, which have the program's name first.
+	Dir         string   `json:"dir"` // where the program is executed
+	// Wrap sets what is executed; Args have the program's name first.
 	Program string   `json:"program"`
 	Args    []string `json:"args"`
-	Dir     string   `json:"dir"`
 }
 
 // devices are those that programs expect everywhere.
@@ -67,10 +67,10 @@ var libraries = []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "
 // NewPlan returns the plan of a service that executes program, and makes the folders that
 // the profile lets it write to. Files that are on some machines only are left out where they
 // are not; what the profile lets it read must exist.
-func NewPlan(d plugins.Declaration, paths config.Paths, strict bool, program string, args []string) (Plan, error) {
+func NewPlan(d plugins.Declaration, paths config.Paths, strict bool, program string) (Plan, error) {
 	p := Plan{
 		Service: d.Name, Strict: strict, Base: filepath.Join(paths.Run, "sandbox"), Network: d.Profile.Network,
-		Limits: withDefaults(d.Profile.Limits), Environment: slices.Concat(common, ownVariables(d)), Program: program, Args: args,
+		Limits: withDefaults(d.Profile.Limits), Environment: slices.Concat(common, ownVariables(d)),
 	}
 	var err error
 	if p.Dir, err = os.Getwd(); err != nil { // so that a relative path means the same

@@ -43,7 +43,7 @@ func newBox(t *testing.T, profile plugins.Profile) *box {
 	if err := b.paths.MakeDirs(); err != nil {
 		t.Fatal(err)
 	}
-	b.plan, err = NewPlan(plugins.Declaration{Name: "web", Profile: profile}, b.paths, true, "/bin/sh", nil)
+	b.plan, err = NewPlan(plugins.Declaration{Name: "web", Profile: profile}, b.paths, true, "/bin/sh")
 	if err != nil {
 		t.Fatal(err)
 	}
