@@ -34,13 +34,16 @@ const newNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID 
 // setID are the bits that make a file run with its owner's or group's rights.
 const setID = unix.S_ISUID | unix.S_ISGID
 
+// anyOf is true when one of the bits is set.
+func anyOf(argument int, bits uint32) []test { return []test{{argument, bits, bpf.JumpNotEqual, 0}} }
+
 // deniedCalls returns what the filter refuses.
 func deniedCalls(network bool) []call {
 	var calls []call
 	for _, number := range append(refused, refusedHere...) {
 		calls = append(calls, call{number: number})
 	}
-	anyOf := func(argument int, bits uint32) []test { return []test{{argument, bits, bpf.JumpNotEqual, 0}} }
+	calls = append(calls, deniedHere...)
 	calls = append(calls,
 		// clone3's flags are in memory, where a filter cannot look: who gets ENOSYS uses clone.
 		call{number: unix.SYS_CLONE3, errno: unix.ENOSYS},
@@ -48,6 +51,8 @@ func deniedCalls(network bool) []call {
 		call{number: unix.SYS_FCHMOD, tests: anyOf(1, setID)},
 		call{number: unix.SYS_FCHMODAT, tests: anyOf(2, setID)},
 		call{number: unix.SYS_FCHMODAT2, tests: anyOf(2, setID)},
+		call{number: unix.SYS_OPENAT, tests: append(anyOf(2, unix.O_CREAT), anyOf(3, setID)...)},
+		call{number: unix.SYS_OPENAT2, errno: unix.ENOSYS}, // as clone3
 		// Putting characters into a terminal's input (ioctl_tty(2), ioctl_console(2)).
 		call{number: unix.SYS_IOCTL, tests: []test{{1, 0xffffffff, bpf.JumpEqual, unix.TIOCSTI}}},
 		call{number: unix.SYS_IOCTL, tests: []test{{1, 0xffffffff, bpf.JumpEqual, tioclinux}}},

@@ -2,5 +2,8 @@
 
 package sandbox
 
-// refusedHere are calls that only some architectures have.
-var refusedHere []uint32
+// What only some architectures have: calls, and those that are refused at times.
+var (
+	refusedHere []uint32
+	deniedHere  []call
+)

@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -19,19 +18,20 @@ import (
 
 const patience = 20 * time.Second
 
+// The binary of the tests is a stage also, as the main binary is.
 func TestMain(m *testing.M) {
 	Stage(os.Args)
 	os.Exit(m.Run())
 }
 
-// box is a service's sandbox in a test.
+// box is a service's sandbox, whose program is the shell.
 type box struct {
 	t     *testing.T
 	paths config.Paths
 	plan  Plan
+	env   []string
 }
 
-// newBox makes the plan of a service with that profile, whose program is the shell.
 func newBox(t *testing.T, profile plugins.Profile) *box {
 	t.Helper()
 	base, err := os.MkdirTemp("", "box")
@@ -39,7 +39,7 @@ func newBox(t *testing.T, profile plugins.Profile) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
-	b := &box{t: t, paths: config.Paths{Base: base, Run: filepath.Join(base, "run")}}
+	b := &box{t: t, paths: config.Paths{Base: base, Run: filepath.Join(base, "run")}, env: []string{"PATH=/usr/bin:/bin"}}
 	if err := b.paths.MakeDirs(); err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +47,12 @@ func newBox(t *testing.T, profile plugins.Profile) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.plan.Grant(AccessExecute, "/usr/bin")
 	return b
 }
 
-// run executes a script in the sandbox, and returns its output and the layers.
-func (b *box) run(script string) (string, []client.Layer) {
+// start executes a script in the sandbox.
+func (b *box) start(script string) (*process.Process, *Entry, io.ReadCloser, error) {
 	b.t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
@@ -61,18 +62,24 @@ func (b *box) run(script string) (string, []client.Layer) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer read.Close()
-	spec := process.Spec{
-		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Files: []*os.File{nil, write, write},
-	}
-	spec, entry, err := b.plan.Wrap(spec, binary)
+	defer write.Close()
+	b.t.Cleanup(func() { read.Close() })
+	spec, entry, err := b.plan.Wrap(process.Spec{
+		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: b.env, Files: []*os.File{nil, write, write},
+	}, binary)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer entry.Close()
+	b.t.Cleanup(entry.Close)
 	p, err := process.Start(spec)
 	entry.Started()
-	write.Close()
+	return p, entry, read, err
+}
+
+// run returns what a script prints, and the layers around it.
+func (b *box) run(script string) (string, []client.Layer) {
+	b.t.Helper()
+	p, entry, out, err := b.start(script)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -80,7 +87,7 @@ func (b *box) run(script string) (string, []client.Layer) {
 	if err != nil {
 		b.t.Error(err)
 	}
-	output, err := io.ReadAll(read)
+	output, err := io.ReadAll(out)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -88,14 +95,150 @@ func (b *box) run(script string) (string, []client.Layer) {
 	return strings.TrimSpace(string(output)), layers
 }
 
-func TestTry(t *testing.T) {
-	b := newBox(t, plugins.Profile{})
-	began := time.Now()
-	out, layers := b.run("id; ls -la / /dev /tmp /proc; cat /proc/self/status | grep -E 'Cap|NoNew|Seccomp'; cat /proc/net/dev; mount; touch /x; touch /tmp/y; ls /tmp; hostname; ulimit -a; cat /etc/passwd; kill -9 1")
-	fmt.Println(time.Since(began))
-	fmt.Println(out)
-	for _, l := range layers {
-		fmt.Println(l)
+func TestEveryPromisedLayerIsEnforced(t *testing.T) {
+	_, layers := newBox(t, plugins.Profile{}).run("exit 0")
+	if !Full(layers) {
+		t.Errorf("got %+v", layers)
 	}
-	fmt.Println(Score(layers), Full(layers))
+	for _, l := range layers {
+		if l.State != client.LayerEnforced || l.Detail == "" {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
+func TestTheProgramSeesWhatItsProfileGrantsAndNothingElse(t *testing.T) {
+	outside := t.TempDir()
+	for name, content := range map[string]string{"read/a": "readable", "write/a": "writable", "secret/a": "secret"} {
+		file := filepath.Join(outside, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := newBox(t, plugins.Profile{Read: []string{outside + "/read"}, Write: []string{outside + "/write"}})
+	for script, want := range map[string]string{
+		"cat " + outside + "/read/a":                        "readable",
+		"cat " + outside + "/write/a":                       "writable",
+		"cat " + outside + "/secret/a || echo no":           "No such file or directory",
+		"echo x > " + outside + "/read/b || echo no":        "no",
+		"echo x > " + outside + "/b; echo on":               "on", // that is its own /tmp
+		"mv " + outside + "/write/a " + outside + "/read/a": "Read-only file system",
+		"cat /etc/passwd || echo no":                        "No such file or directory",
+		"ls / || echo no":                                   "Permission denied",
+		"echo x > /tmp/x && cat /tmp/x":                     "x",
+		"echo x > /x || echo no":                            "no",
+		"ls /proc | grep -c '^[0-9]'":                       "3", // the shell and the two
+		"cat /proc/sys/kernel/hostname || echo no":          "No such file or directory",
+		"cat /proc/sys/kernel/core_pattern || echo no":      "No such file or directory",
+		"hostname":           "web",
+		"kill -9 1; echo on": "on", // the shell is process 1, which its own signals do not end
+		"cat /proc/net/dev | tail -n +3 | grep -v lo: ; echo -": "-",
+	} {
+		if got, _ := b.run(script); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", script, got, want)
+		}
+	}
+	if content, _ := os.ReadFile(outside + "/read/a"); string(content) != "readable" {
+		t.Errorf("what may be read only was changed to %q", content)
+	}
+	if _, err := os.Stat(outside + "/b"); err == nil {
+		t.Error("it wrote into the machine's file tree")
+	}
+	got, _ := b.run("echo new > " + outside + "/write/b; mkdir " + outside + "/write/c; mv " + outside + "/write/b " + outside + "/write/c/b")
+	if content, err := os.ReadFile(outside + "/write/c/b"); string(content) != "new\n" {
+		t.Errorf("what it may write is not there: %q, %v, %s", content, err, got)
+	}
+}
+
+func TestTheProgramGetsNoDescriptorAndNoVariableBeyondItsOwn(t *testing.T) {
+	secret, err := os.CreateTemp("", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(secret.Name())
+	defer secret.Close()
+	b := newBox(t, plugins.Profile{Environment: []string{"WANTED"}})
+	b.env = append(b.env, "WANTED=1", "SECRET=1", "WEB_ADDR=x", "STORAGE_ADDR=x")
+	got, _ := b.run("ls /proc/self/fd | tr '\\n' ' '; env")
+	if fields := strings.Fields(got); len(fields) < 4 || strings.Join(fields[:4], " ") != "0 1 2 3" { // 3 is ls's own
+		t.Errorf("descriptors: %s", got)
+	}
+	for _, part := range []string{"WANTED=1", "WEB_ADDR=x"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("no %s in %s", part, got)
+		}
+	}
+	if strings.Contains(got, "SECRET") || strings.Contains(got, "STORAGE_ADDR") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestNothingSurvivesTheProgram(t *testing.T) {
+	b := newBox(t, plugins.Profile{})
+	p, _, out, err := b.start("setsid sleep 600 & setsid sh -c 'sleep 600 & sleep 600' & echo started; read forever")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 7)); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Signal(9)
+	<-p.Done()
+	if rest, err := io.ReadAll(out); err != nil { // it ends only when nobody holds the other end
+		t.Errorf("%q: %v", rest, err)
+	}
+}
+
+func TestAStrictPlanFailsWhereALayerIsMissingAndABestEffortOneSaysSo(t *testing.T) {
+	b := newBox(t, plugins.Profile{})
+	b.plan.Mounts = append(b.plan.Mounts, Mount{Path: "/this/is/not/there", Access: AccessRead})
+	p, entry, _, err := b.start("echo ran")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = entry.Report(patience)
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot be isolated: file tree: make a place for /this/is/not/there: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	<-p.Done()
+	if exit := p.Exit(); exit.Code != exitNoSandbox {
+		t.Errorf("it %s", exit)
+	}
+	b.plan.Strict = false
+	b.plan.Mounts = b.plan.Mounts[:len(b.plan.Mounts)-1]
+	b.plan.Base = "/dev/null/x"
+	if _, _, err := b.plan.Wrap(process.Spec{Args: []string{"sh"}}, "/bin/sh"); err == nil {
+		t.Error("a base that cannot be is taken")
+	}
+}
+
+func TestAProgramThatCannotBeExecutedIsSaidToBeThat(t *testing.T) {
+	b := newBox(t, plugins.Profile{})
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, entry, err := b.plan.Wrap(process.Spec{Path: "/etc/nothing", Args: []string{"x"}, Files: []*os.File{nil, nil, nil}}, binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer entry.Close()
+	p, err := process.Start(spec)
+	entry.Started()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := entry.Report(patience); err == nil || !strings.Contains(err.Error(), "execute /etc/nothing: no such file") {
+		t.Errorf("got %v", err)
+	}
+	<-p.Done()
+}
+
+func TestTheArgumentsOfOthersAreNoStage(t *testing.T) {
+	for _, args := range [][]string{{}, {"ocis"}, {"ocis", "web", "server"}, {"ocis", stageName}, {"ocis", stageName, "3", "4"}} {
+		Stage(args) // or the tests end here
+	}
 }
