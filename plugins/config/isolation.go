@@ -1,7 +1,8 @@
 package config
 
 import (
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -26,7 +27,7 @@ type Isolate string
 // UnmarshalText takes the values that there are.
 func (i *Isolate) UnmarshalText(text []byte) error {
 	if !slices.Contains([]string{"true", "false", "best-effort"}, string(text)) {
-		return fmt.Errorf("it is none of them")
+		return errors.New("it is none of what is allowed")
 	}
 	*i = Isolate(text)
 	return nil
@@ -42,8 +43,8 @@ func (i *Isolation) Validate() error {
 			if !filepath.IsAbs(path) {
 				return &Invalid{Key: list.key, Problem: path + " is no absolute path"}
 			}
-			if _, err := os.Stat(path); err != nil {
-				return &Invalid{Key: list.key, Problem: fmt.Sprintf("%s: %v", path, err)}
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				return &Invalid{Key: list.key, Problem: path + " does not exist"}
 			}
 		}
 	}

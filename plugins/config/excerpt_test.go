@@ -1,0 +1,76 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func openWith(t *testing.T, text string) *Source {
+	t.Helper()
+	base := t.TempDir()
+	t.Setenv("OCIS_BASE_DATA_PATH", base)
+	for _, name := range []string{"OCIS_CONFIG_DIR", "OCIS_RUN_DIR", "OCIS_PLUGINS_DIR"} {
+		t.Setenv(name, "")
+	}
+	file := filepath.Join(base, "config", "ocis.yaml")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+func TestAnExcerptHasWhatIsNamedAndNothingElse(t *testing.T) {
+	src := openWith(t, "nats:\n  user: u\n  password: p\ntoken:\n  signing_key: s\n  verifying_key: v\nweb:\n  title: [a, b]\nusers:\n  admin_password: secret\n")
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{
+		{nil, "{}\n"},
+		{[]string{"storage", "web.nothing"}, "{}\n"},
+		{[]string{"web", "token.verifying_key"}, "token:\n    verifying_key: v\nweb:\n    title: [a, b]\n"},
+		{[]string{"nats", "nats.user"}, "nats:\n    user: u\n    password: p\n"},
+	} {
+		if got, err := src.Excerpt(c.names); err != nil || string(got) != c.want {
+			t.Errorf("%q: %q %v, want %q", c.names, got, err, c.want)
+		}
+	}
+}
+
+func TestTheSectionOfAServiceMayIsolateIt(t *testing.T) {
+	src := openWith(t, "web:\n  isolate: best-effort\n  isolate_read: [/etc]\n")
+	if err := src.Fill("web", &struct{}{}); err != nil {
+		t.Errorf("the service trips over what is the runtime's: %v", err)
+	}
+	var got Isolation
+	if err := src.FillKnown("web", &got); err != nil || got.Isolate != "best-effort" || len(got.Read) != 1 {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
+func TestWrongIsolationIsSaidWithItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"isolate: perhaps":                  `ocis.yaml:2): it is none of what is allowed; allowed: true, false or best-effort`,
+		"isolate_read: [/this/is/not]":      `ocis.yaml:2): /this/is/not does not exist; allowed: paths that exist`,
+		"isolate_write: [relative]":         `ocis.yaml:2): relative is no absolute path; allowed: folders that exist`,
+		"isolate_network: yes, please, yes": `ocis.yaml:2): true or false is needed; allowed: true or false`,
+	} {
+		var got Isolation
+		err := openWith(t, "web:\n  "+text+"\n").FillKnown("web", &got)
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	err := openWith(t, "token:\n  isolate: true\n").Fill("token", &struct{}{})
+	if err == nil || !strings.Contains(err.Error(), "unknown key token.isolate") {
+		t.Errorf("a section that is no service's: %v", err)
+	}
+}
