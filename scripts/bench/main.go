@@ -43,6 +43,7 @@ var groups = []group{
 	{"loop", "recovery beside a service that crashes all the time", measureLoop},
 	{"leaks", "what thousands of kills leave behind", measureLeaks},
 	{"children", "hundreds of trivial children", measureChildren},
+	{"isolation", "what a sandbox around each service costs", measureIsolation},
 	{"litmus", "conformance through the proxy with TLS", measureLitmus},
 	{"load", "WebDAV beside Apache mod_dav", measureLoad},
 }

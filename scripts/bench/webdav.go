@@ -55,6 +55,12 @@ func randomBytes(n int) []byte {
 	return data
 }
 
+// Places in operations.
+const (
+	opGet = 0
+	opPut = 3
+)
+
 var operations = []operation{
 	{"GET 4 KiB", 0.5, func(*contender) step {
 		return func(client, n int) (request, bool) {
