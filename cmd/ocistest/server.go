@@ -52,7 +52,8 @@ func NewSite(t *testing.T, environ ...string) *Site {
 	s.Environ = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + base, "TMPDIR=" + os.TempDir(),
 		"OCIS_BASE_DATA_PATH=" + base, "PROXY_HTTP_ADDR=" + s.Address, "IDM_ADMIN_PASSWORD=" + Password,
-		"GORACE=atexit_sleep_ms=0", // or each exit takes a second
+		"GORACE=atexit_sleep_ms=0",                  // or each exit takes a second
+		"OCIS_ISOLATE=" + os.Getenv("OCIS_ISOLATE"), // so that the same tests can run with sandboxes
 	}, environ...)
 	t.Cleanup(func() {
 		s.nothingIsLeft()
