@@ -84,7 +84,11 @@ func (svc *service) removeLast() error {
 	delete(svc.tokens, last)
 	branch := svc.branch
 	svc.mu.Unlock()
-	return branch.RemoveAndWait(token, treeTimeout)
+	err := branch.RemoveAndWait(token, treeTimeout)
+	if err == nil {
+		svc.supervisor.memory.forget(last.String())
+	}
+	return err
 }
 
 func (svc *service) instanceOptions(number int, autostart bool) instance.Options {
