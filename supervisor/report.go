@@ -49,7 +49,7 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 	status := client.Service{
 		Name: d.Name, Version: d.Version, Summary: d.Summary,
 		Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
-		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential,
+		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential, Singleton: d.Singleton,
 		LogPath:   svc.logPath(instances[0].String()),
 		Replicas:  len(svc.all()),
 		Instances: []client.Instance{},

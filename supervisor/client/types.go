@@ -92,8 +92,9 @@ type Service struct {
 	Sockets   []Socket   `json:"sockets"`
 	Restart   string     `json:"restart"`
 	Essential bool       `json:"essential"`
-	LogPath   string     `json:"log_path"` // of the first instance
-	Replicas  int        `json:"replicas"` // how many instances there are, also where Instances is one of them
+	LogPath   string     `json:"log_path"`  // of the first instance
+	Singleton bool       `json:"singleton"` // it owns its data alone: there is one instance, and none runs beside its replacement
+	Replicas  int        `json:"replicas"`  // how many instances there are, also where Instances is one of them
 	Instances []Instance `json:"instances"`
 	Exits     []Exit     `json:"exits"` // newest first
 	LogTail   []LogLine  `json:"log_tail"`
