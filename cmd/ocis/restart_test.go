@@ -184,6 +184,9 @@ func TestARestartOfAllGoesThroughTheGraphAndNobodyNotices(t *testing.T) {
 			t.Errorf("%s was process %d, and is %+v; it says\n%s", name, before[name].Pid, now, stdout)
 		}
 	}
+	if said := server.Output(); !strings.Contains(said, "nats has drained; restarting") {
+		t.Errorf("the log of the server:\n%s", said)
+	}
 	nodes, err := server.Runtime().Tree(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func (k *keeper) allEnded() {
 		k.become(endedStay, "stopped")
 		return
 	}
-	k.become(endedNow, k.now.Message)
+	k.become(endedNow, "has drained")
 	k.execute()
 }
 

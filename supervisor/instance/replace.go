@@ -22,7 +22,7 @@ func (k *keeper) replace() error {
 	case serves && !k.options.Declaration.Singleton:
 		return k.startSuccessor()
 	case present != nil && status != client.StatusStopping:
-		k.stopAll("restart", k.stopGrace())
+		k.stopAll("drains before it is restarted", k.stopGrace())
 	}
 	return nil
 }
