@@ -72,6 +72,8 @@ func TestServicesStartWhenWhatTheyNeedIsReady(t *testing.T) {
 	}
 	var stopped []string
 	events, _ = r.History().Since(0)
+	// What is told of an instance waits for the record of its end, and nobody waits for that of another.
+	slices.SortStableFunc(events, func(a, b client.Event) int { return a.At.Compare(b.At) })
 	for _, event := range events {
 		if event.Status == client.StatusStopped {
 			stopped = append(stopped, event.Service)
