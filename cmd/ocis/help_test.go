@@ -31,7 +31,8 @@ func TestTheParagraphsOfAHelpAreFilledAndTheirLinesFit(t *testing.T) {
 			return
 		}
 		_, rest, _ := strings.Cut(help(t, words...), "\nDESCRIPTION:\n")
-		description, _, _ := strings.Cut(rest, "\nOPTIONS:\n")
+		description, _, _ := strings.Cut(rest, "\n\nOPTIONS:\n")
+		description, _, _ = strings.Cut(description, "\n\nCOMMANDS:\n")
 		lines := strings.Split(description, "\n")
 		for n, line := range lines {
 			if utf8.RuneCountInString(line) > helpWidth {
