@@ -128,6 +128,14 @@ func (b *budget) leave(incarnation string) error {
 	return group.Release()
 }
 
+// forget drops what is kept for an instance that is gone.
+func (b *budget) forget(instance string) {
+	b.groups.Forget(instance)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.amiss, instance)
+}
+
 func (b *budget) group(incarnation string) *memory.Group {
 	b.mu.Lock()
 	defer b.mu.Unlock()

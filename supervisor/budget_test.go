@@ -1,9 +1,12 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +53,32 @@ func TestAChildKnowsItsSoftLimitAndHasItsHardOne(t *testing.T) {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", web.Pid))
 	if want := fmt.Sprintf("GOMEMLIMIT=%d\x00", status.Memory.SoftBytes); err != nil || !strings.Contains(string(environ), want) {
 		t.Errorf("%v: %q is not in %q", err, want, environ)
+	}
+}
+
+func TestNothingIsKeptForAnInstanceThatWasScaledAway(t *testing.T) {
+	r := limited(t, map[string]testChild{"web": {}})
+	r.awaitReady()
+	base, err := os.ReadFile(filepath.Join(r.paths.Run, "cgroup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := errors.Join(r.Scale(t.Context(), "web", 3), r.Scale(t.Context(), "web", 1)); err != nil {
+			t.Fatal(err)
+		}
+		groups, err := filepath.Glob(filepath.Join(string(base), "web-*"))
+		if err != nil || len(groups) == 0 {
+			t.Fatalf("%v: web-1 has no group in %s", err, base)
+		}
+		for _, group := range groups {
+			if !strings.HasPrefix(filepath.Base(group), "web-1.") {
+				t.Errorf("%s is left", group)
+			}
+		}
+		if kept := slices.Collect(maps.Keys(r.memory.amiss)); len(kept) != 1 {
+			t.Errorf("the budget remembers %v", kept)
+		}
 	}
 }
 

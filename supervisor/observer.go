@@ -113,7 +113,11 @@ func (o *observer) say(from client.Status, now instance.Snapshot) {
 	case client.StatusBackoff:
 		o.log(now).Warnf("%s %s; next start at %s", name, now.Message, now.NextStart.Format(time.RFC3339Nano))
 	case client.StatusStarting:
-		if from != client.StatusStopped && from != client.StatusBackoff {
+		switch from {
+		case client.StatusStopped, client.StatusBackoff:
+		case client.StatusStopping: // somebody asked for it
+			o.log(now).Infof("%s %s; restarting", name, now.Message)
+		default:
 			o.log(now).Warnf("%s %s; restarting", name, now.Message)
 		}
 	}

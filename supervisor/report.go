@@ -12,12 +12,13 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
-// List returns all instances, by service.
+// List returns all instances, by service, and behind each its processes that were replaced
+// and still drain.
 func (s *Supervisor) List() []client.Instance {
 	instances := make([]client.Instance, 0, len(s.services))
 	for _, name := range s.graph.Names() {
 		for _, i := range s.services[name].all() {
-			instances = append(instances, s.describe(i.Snapshot(), false))
+			instances = append(instances, s.describe(i.Snapshot(), false)...)
 		}
 	}
 	return instances
@@ -48,7 +49,7 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 	status := client.Service{
 		Name: d.Name, Version: d.Version, Summary: d.Summary,
 		Needs: emptyNotNull(s.graph.Needs(name)), NeededBy: emptyNotNull(s.graph.NeededBy(name)),
-		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential,
+		Sockets: describeSockets(svc), Restart: string(d.Restart), Essential: d.Essential, Singleton: d.Singleton,
 		LogPath:   svc.logPath(instances[0].String()),
 		Replicas:  len(svc.all()),
 		Instances: []client.Instance{},
@@ -58,7 +59,7 @@ func (s *Supervisor) Status(ctx context.Context, name string) (client.Service, e
 		Isolation: svc.describeIsolation(),
 	}
 	for _, i := range instances {
-		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true))
+		status.Instances = append(status.Instances, s.describe(i.Snapshot(), true)...)
 		status.Exits = append(status.Exits, s.state.Exits(i.String())...)
 		for _, line := range logfile.Tail(svc.logPath(i.String()), max(1, recentLines/len(instances))) {
 			status.LogTail = append(status.LogTail, client.LogLine{Service: svc.shortName(i.String()), Line: line})
@@ -83,33 +84,67 @@ func (s *Supervisor) Tree() []client.TreeNode {
 	return nodes
 }
 
-// describe joins what the instance knows with what the kernel and the records say.
-func (s *Supervisor) describe(now instance.Snapshot, withPSS bool) client.Instance {
-	described := client.Instance{
+// replacedMessage says why there is one more row of an instance.
+const replacedMessage = "was replaced, and finishes what it has"
+
+// describe joins what the instance knows with what the kernel and the records say. The first
+// row is the present process's, the others are of those that were replaced and still drain.
+func (s *Supervisor) describe(now instance.Snapshot, withPSS bool) []client.Instance {
+	present := client.Instance{
 		Service: now.Service, Instance: now.Name, Status: now.Status, Pid: now.Pid, Incarnation: now.Incarnation,
-		Restarts: now.Restarts, Node: s.options.Node, Message: now.Message,
+		Restarts: now.Restarts, Node: s.options.Node, Message: now.Message, LastExit: s.lastExit(now.Name),
 	}
-	described.Isolated, described.Isolation = s.howIsolated(now.Incarnation)
 	if !now.NextStart.IsZero() {
-		described.NextStart = &now.NextStart
+		present.NextStart = &now.NextStart
 	}
-	if now.Pid != 0 {
-		described.UptimeSeconds = time.Since(now.Started).Seconds()
-		if usage, err := process.UsageOf(now.Pid, withPSS); err == nil {
-			described.RSSBytes, described.PSSBytes, described.CPUSeconds = usage.RSSBytes, usage.PSSBytes, usage.CPUSeconds
+	rows := []client.Instance{present}
+	s.measure(&rows[0], now.Started, withPSS)
+	for _, process := range now.Draining {
+		row := present
+		row.Status, row.Message, row.NextStart = client.StatusStopping, replacedMessage, nil
+		row.Pid, row.Incarnation, row.ReplacedBy = process.Pid, process.Incarnation, process.ReplacedBy
+		s.measure(&row, process.Started, withPSS)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// measure fills in what a row's process takes, may take, and may see.
+func (s *Supervisor) measure(row *client.Instance, started time.Time, withPSS bool) {
+	if row.Pid != 0 {
+		row.UptimeSeconds = time.Since(started).Seconds()
+		if usage, err := process.UsageOf(row.Pid, withPSS); err == nil {
+			row.RSSBytes, row.PSSBytes, row.CPUSeconds = usage.RSSBytes, usage.PSSBytes, usage.CPUSeconds
 		}
 	}
+	row.Isolated, row.Isolation = s.howIsolated(row.Incarnation)
+	if s.open() {
+		row.MemoryLimitBytes = s.memory.hardBytes(row.Incarnation)
+	}
+}
+
+// lastExit returns the newest record of an instance, without the last lines; nil: there is none.
+func (s *Supervisor) lastExit(name string) *client.Exit {
+	if !s.open() {
+		return nil
+	}
+	exits := s.state.Exits(name)
+	if len(exits) == 0 {
+		return nil
+	}
+	last := exits[0]
+	last.LastLines = nil
+	return &last
+}
+
+// open tells whether the records and the budget are.
+func (s *Supervisor) open() bool {
 	select {
 	case <-s.serving:
-		described.MemoryLimitBytes = s.memory.hardBytes(now.Incarnation)
-		if exits := s.state.Exits(now.Name); len(exits) > 0 {
-			last := exits[0]
-			last.LastLines = nil
-			described.LastExit = &last
-		}
-	default: // the records are not open yet
+		return true
+	default:
+		return false
 	}
-	return described
 }
 
 // Sockets returns a service's sockets as they are now; none: there is no such service. Unlike

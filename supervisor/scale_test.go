@@ -173,7 +173,7 @@ func TestEachInstanceHasALogOfItsOwn(t *testing.T) {
 func (r *runtime) statuses(service string) map[string]client.Status {
 	statuses := map[string]client.Status{}
 	for _, instance := range r.List() {
-		if instance.Service == service {
+		if instance.Service == service && !instance.Replaced() {
 			statuses[instance.Instance] = instance.Status
 		}
 	}
@@ -200,7 +200,7 @@ func TestImpossibleScalesAreRefused(t *testing.T) {
 func (r *runtime) pids(service string) map[string]int {
 	pids := map[string]int{}
 	for _, instance := range r.List() {
-		if instance.Service == service {
+		if instance.Service == service && !instance.Replaced() {
 			pids[instance.Instance] = instance.Pid
 		}
 	}

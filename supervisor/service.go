@@ -84,7 +84,11 @@ func (svc *service) removeLast() error {
 	delete(svc.tokens, last)
 	branch := svc.branch
 	svc.mu.Unlock()
-	return branch.RemoveAndWait(token, treeTimeout)
+	err := branch.RemoveAndWait(token, treeTimeout)
+	if err == nil {
+		svc.supervisor.memory.forget(last.String())
+	}
+	return err
 }
 
 func (svc *service) instanceOptions(number int, autostart bool) instance.Options {
@@ -170,20 +174,32 @@ func (svc *service) status() client.Status {
 // maxReplicas bounds a mistake.
 const maxReplicas = 64
 
-// checkReplicas tells whether a service may have so many instances.
-func checkReplicas(d plugins.Declaration, replicas int) error {
+// ReplicasError is returned for a number of instances that no service may have.
+type ReplicasError struct {
+	Service  string
+	Replicas int
+}
+
+// Error implements error.
+func (e *ReplicasError) Error() string {
+	return fmt.Sprintf("%s=%d: 1 to %d instances are possible; `ocis kill %s` stops a service", e.Service, e.Replicas, maxReplicas, e.Service)
+}
+
+// CheckReplicas tells whether a service may have so many instances; one that is a singleton
+// owns its data alone. It returns *ReplicasError for what no service may have.
+func CheckReplicas(service string, singleton bool, replicas int) error {
 	switch {
 	case replicas < 1 || replicas > maxReplicas:
-		return fmt.Errorf("%s=%d: 1 to %d instances are possible; `ocis kill %s` stops a service", d.Name, replicas, maxReplicas, d.Name)
-	case d.Singleton && replicas > 1:
-		return fmt.Errorf("%s=%d: %s owns its data alone and must not run twice", d.Name, replicas, d.Name)
+		return &ReplicasError{Service: service, Replicas: replicas}
+	case singleton && replicas > 1:
+		return fmt.Errorf("%s=%d: %s owns its data alone and must not run twice", service, replicas, service)
 	}
 	return nil
 }
 
 // scale adds instances and waits until they are ready, or drains and removes the last ones.
 func (svc *service) scale(ctx context.Context, replicas int) error {
-	if err := checkReplicas(svc.declaration, replicas); err != nil {
+	if err := CheckReplicas(svc.declaration.Name, svc.declaration.Singleton, replicas); err != nil {
 		return err
 	}
 	select {

@@ -165,7 +165,7 @@ func (s *Settings) replicas(declarations map[string]plugins.Declaration) (map[st
 		if !ok {
 			return nil, invalid("replicas", unknownService(name, slices.Sorted(maps.Keys(declarations))))
 		}
-		if err := checkReplicas(declaration, number); err != nil {
+		if err := CheckReplicas(name, declaration.Singleton, number); err != nil {
 			return nil, invalid("replicas", err)
 		}
 		if replicas[name] != 1 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -61,6 +62,7 @@ func newApp() *cli.App {
 	cli.HelpPrinter = func(out io.Writer, template string, data any) {
 		cli.HelpPrinterCustom(out, template, data, map[string]any{"wrapAt": func() int { return helpWidth }})
 	}
+	cli.FlagStringer = flagLine(cli.FlagStringer)
 	cli.SuggestCommand = suggestCommand
 	app := &cli.App{
 		Name:                 "ocis",
@@ -81,6 +83,15 @@ func newApp() *cli.App {
 	}
 	explainMistakes(app.Commands)
 	return app
+}
+
+// flagLine leaves out that a flag may be given several times, which would need a line.
+func flagLine(whole cli.FlagStringFunc) cli.FlagStringFunc {
+	return func(flag cli.Flag) string {
+		names, usage, _ := strings.Cut(whole(flag), "\t")
+		names, _, _ = strings.Cut(names, " [ ")
+		return names + "\t" + usage
+	}
 }
 
 func explainMistakes(commands []*cli.Command) {

@@ -27,18 +27,18 @@ func chaosCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "chaos",
 		Usage: "hit random services while asking for pages, and count what people would notice",
-		Description: "Prints what it will hit and when, a line for each hit, and a table at the end.\n" +
-			"A service that is not ready at its turn is waited for, at most 45 s, and so\n" +
+		Description: "Prints what it will hit and when, a line for each hit, and a table at the end. " +
+			"A service that is not ready at its turn is waited for, at most 45 s, and so " +
 			"are those behind it. Ctrl-C ends the run in order, with the table so far.\n\n" +
-			"It asks the proxy of this runtime for /status.php, 50 times a second and each\n" +
-			"time on a new connection, and with --user for the user's folder in turns. The\n" +
+			"It asks the proxy of this runtime for /status.php, 50 times a second and each " +
+			"time on a new connection, and with --user for the user's folder in turns. The " +
 			"password comes from OCIS_CHAOS_PASSWORD or --password-file.\n\n" +
 			"It refuses a runtime, and a URL, that it cannot see to be this machine's.\n\n" +
-			"Exit codes: 0 done; 1 a limit was broken, something is not ready again, or\n" +
+			"Exit codes: 0 done; 1 a limit was broken, something is not ready again, or " +
 			"nothing could be hit; 2 the command line makes no sense.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "services", Usage: "hit only these, such as webdav,storage (default: all that run)"},
-			&cli.StringSliceFlag{Name: "signals", Usage: "hit with these only (default: KILL,STOP,SEGV,TERM)"},
+			&cli.StringSliceFlag{Name: "services", Usage: "hit only these, like web,webdav (default: all)"},
+			&cli.StringSliceFlag{Name: "signals", Usage: "only these (default: KILL,STOP,SEGV,TERM)"},
 			&cli.DurationFlag{Name: "every", Value: 2 * time.Second, Usage: "one hit in each interval of this length"},
 			&cli.DurationFlag{Name: "for", Value: time.Minute, Usage: "how long"},
 			&cli.Uint64Flag{Name: "seed", Usage: "repeat the schedule of a run", DefaultText: "random"},
@@ -46,7 +46,7 @@ func chaosCommand() *cli.Command {
 			&cli.StringFlag{Name: "user", Usage: "ask for this user's folder as well"},
 			&cli.StringFlag{Name: "password-file", Usage: "a file with the password of --user", TakesFile: true},
 			&cli.IntFlag{Name: "max-failed", Usage: "exit code 1 if more requests fail", DefaultText: "no limit"},
-			&cli.DurationFlag{Name: "max-recovery", Usage: "exit code 1 if a recovery takes longer", DefaultText: "no limit"},
+			&cli.DurationFlag{Name: "max-recovery", Usage: "exit code 1 if one takes longer", DefaultText: "no limit"},
 			jsonFlag,
 		},
 		BashComplete: completeChaos,

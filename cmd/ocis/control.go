@@ -40,6 +40,9 @@ func printControlled(c *cli.Context, service client.Service) error {
 		return print.JSON(c.App.Writer, service)
 	}
 	for _, i := range service.Instances {
+		if i.Replaced() { // what became of it is the one that took over
+			continue
+		}
 		cell, name := statusCell(i), service.Name
 		if service.Replicas > 1 {
 			name = i.Instance

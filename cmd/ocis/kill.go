@@ -12,7 +12,7 @@ func killCommand() *cli.Command {
 	return controlCommand(&cli.Command{
 		Name:        "kill",
 		Usage:       "stop a service, and keep it stopped",
-		Description: "The service drains first. Its callers are refused until `ocis run SERVICE`.\nTo see it recover from a crash use `ocis crash`.",
+		Description: "The service drains first. Its callers are refused until `ocis run SERVICE`. To see it recover from a crash use `ocis crash`.",
 	}, func(ctx context.Context, _ *cli.Context, runtime *client.Client, name string) (client.Service, error) {
 		return runtime.Kill(ctx, name)
 	})

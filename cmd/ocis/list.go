@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func hardLimits(instances []client.Instance) string {
 	var without []string
 	for _, i := range instances {
 		switch {
-		case i.Pid == 0:
+		case i.Pid == 0, slices.Contains(without, i.Instance): // one of its processes was without already
 		case i.MemoryLimitBytes == 0:
 			without = append(without, i.Instance)
 		default:

@@ -50,3 +50,23 @@ func TestScalingUpAndDownLosesNoRequest(t *testing.T) {
 		t.Errorf("what owns its data alone was scaled: %d %s", code, stderr)
 	}
 }
+
+func TestWhatCannotBeScaledIsSaidBeforeAnythingIs(t *testing.T) {
+	server := ocistest.Start(t)
+	before := server.List()
+	for wishes, want := range map[string]int{
+		"web=2 nosuch=2": 2, "web=2 storage=2": 1, "web=2 webdav=0": 2, "web=2 webdav=65": 2, "web=2 webdav=-1": 2,
+		"web=2 webdav=many": 2, "web=2 webdav": 2, "web=2 web=3": 2, "web=2 webdav-1=2": 2, "": 2,
+	} {
+		_, stderr, code := server.Ocis(append([]string{"scale"}, strings.Fields(wishes)...)...)
+		if code != want || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("scale %s: %d, want %d; %s", wishes, code, want, stderr)
+		}
+		if ready := instancesOf(t, server, "web"); len(ready) != 1 || ready[0].Pid != before["web"].Pid {
+			t.Fatalf("scale %s: of web run %+v", wishes, ready)
+		}
+	}
+	if stdout, stderr, code := server.Ocis("scale", "web=2", "frontend=2"); code != 0 || strings.Count(stdout, " is ready") != 4 {
+		t.Errorf("two at once: %d %s%s", code, stdout, stderr)
+	}
+}

@@ -10,12 +10,12 @@ import (
 )
 
 func restartCommand() *cli.Command {
-	allFlag := &cli.BoolFlag{Name: "all", Usage: "replace every service that runs, what is needed first"}
+	allFlag := &cli.BoolFlag{Name: "all", Usage: "replace every service that runs, what is needed first", DisableDefaultText: true}
 	command := controlCommand(&cli.Command{
 		Name:  "restart",
 		Usage: "replace a service's processes without refusing a connection",
-		Description: "The new process starts beside the old one; when it is ready, the old one drains.\n" +
-			"When it does not become ready, the old one stays. nats, users and storage own their\n" +
+		Description: "The new process starts beside the old one; when it is ready, the old one drains. " +
+			"When it does not become ready, the old one stays. nats, users and storage own their " +
 			"data alone: they drain first, and connections wait in their sockets.",
 		Flags: []cli.Flag{allFlag},
 	}, func(ctx context.Context, _ *cli.Context, runtime *client.Client, name string) (client.Service, error) {

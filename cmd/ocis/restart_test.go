@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -136,5 +138,71 @@ func TestAnUploadSurvivesTheRestartOfWhatItGoesThrough(t *testing.T) {
 				t.Error(stderr)
 			}
 		})
+	}
+}
+
+// readyAgain returns the order in which services became ready after an event.
+func readyAgain(t *testing.T, server *ocistest.Server, after uint64) (order []string) {
+	t.Helper()
+	err := server.Runtime().Events(t.Context(), after, false, func(event client.Event) error {
+		if event.Kind == client.EventStatus && event.Status == client.StatusReady {
+			order = append(order, event.Service)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return order
+}
+
+func TestARestartOfAllGoesThroughTheGraphAndNobodyNotices(t *testing.T) {
+	server := withFile(t)
+	before := server.List()
+	var last uint64
+	if err := server.Runtime().Events(t.Context(), 0, false, func(event client.Event) error {
+		last = event.Sequence
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := server.Ocis("kill", "web"); code != 0 {
+		t.Fatal(stderr)
+	}
+	asking := ask(t, server, 3, true)
+	stdout, stderr, code := server.Ocis("restart", "--all")
+	asking.end()
+	if code != 0 || stderr != "" {
+		t.Fatalf("%d %s", code, stderr)
+	}
+	if asking.failed.Load() != 0 || asking.asked.Load() == 0 {
+		t.Errorf("%d of %d requests failed", asking.failed.Load(), asking.asked.Load())
+	}
+	for name, now := range server.List() {
+		stopped := name == "web"
+		if now.Pid == before[name].Pid || stopped != (now.Status == client.StatusStopped) || strings.Contains(stdout, name+" is ready (process ") == stopped {
+			t.Errorf("%s was process %d, and is %+v; it says\n%s", name, before[name].Pid, now, stdout)
+		}
+	}
+	if said := server.Output(); !strings.Contains(said, "nats has drained; restarting") {
+		t.Errorf("the log of the server:\n%s", said)
+	}
+	nodes, err := server.Runtime().Tree(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := readyAgain(t, server, last)
+	if len(order) != len(family)-1 {
+		t.Errorf("ready were %v", order)
+	}
+	for _, node := range nodes {
+		for _, need := range node.Needs {
+			if node.Service != "web" && need != "web" && slices.Index(order, need) > slices.Index(order, node.Service) {
+				t.Errorf("%s was replaced before %s, which it needs: %v", node.Service, need, order)
+			}
+		}
+	}
+	if _, stderr, code := server.Ocis("restart", "--all", "web"); code != 2 || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("all and one: %d %s", code, stderr)
 	}
 }

@@ -93,7 +93,7 @@ func sandboxShellCommand() *cli.Command {
 		Aliases:   []string{"exec"},
 		Usage:     "run a command in the sandbox of a service, to look around; /bin/sh without one",
 		ArgsUsage: "SERVICE [COMMAND...]",
-		Description: "The sandbox is the one that the service's children have, but for its sockets and memory limit, and\n" +
+		Description: "The sandbox is the one that the service's children have, but for its sockets and memory limit, and " +
 			"with the programs of the machine in it. The exit code is that of the command.",
 		BashComplete: completeServices,
 		Action:       sandboxShell,

@@ -36,13 +36,15 @@ func serverCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "server",
 		Usage: "start every service as a process of its own, in the foreground",
-		Description: "Writes ocis.yaml with generated secrets when there is none. Ready when it says so.\n" +
+		Description: "Writes ocis.yaml with generated secrets when there is none. Ready when it says so. " +
 			"Ctrl-C stops the services in reverse order of need; a second Ctrl-C kills them at once.\n\n" +
+			"--isolate SERVICE runs that service in a sandbox, SERVICE:best-effort with the layers that the " +
+			"machine has, all every service, none no service. It may be repeated.\n\n" +
 			"Exit codes: 0 stopped in order, 1 could not start, 3 an essential service failed for good.\n\n" +
 			"OCIS_BASE_DATA_PATH says where the data is (default ~/.ocis).",
 		Flags: []cli.Flag{&cli.StringSliceFlag{
 			Name:  "isolate",
-			Usage: "run `SERVICE` in a sandbox; SERVICE:best-effort with the layers that the machine has; all, none; may be repeated",
+			Usage: "run `SERVICE` in a sandbox (repeatable)",
 		}},
 		Action: server,
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
 )
 
 func TestAStoppedServiceIsSaidAtOnceAlsoWithoutNATS(t *testing.T) {
@@ -19,10 +20,9 @@ func TestAStoppedServiceIsSaidAtOnceAlsoWithoutNATS(t *testing.T) {
 		if _, stderr, code := server.Ocis("kill", name); code != 0 {
 			t.Fatalf("%s: %d %s", name, code, stderr)
 		}
-		const waitsFor = 5 * time.Second // whoever waits for a replacement waits that long
 		asked := time.Now()
 		status, body := server.Do("GET", home+"/kept", "")
-		if status != http.StatusServiceUnavailable || !strings.Contains(body, "does not run: it was stopped") || time.Since(asked) > waitsFor {
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "does not run: it was stopped") || time.Since(asked) > registry.Patience {
 			t.Errorf("without %s: %d after %s: %s", name, status, time.Since(asked), body)
 		}
 		awaitPage(t, server, browser, name, ">not ready<")

@@ -45,7 +45,7 @@ func accountCommands() []*cli.Command {
 		{Name: "passwd", Usage: "change a password; asks for the new one", ArgsUsage: "NAME", Flags: []cli.Flag{passwordFlag}, Action: changePassword},
 		{
 			Name: "delete", Usage: "delete an account; asks first", ArgsUsage: "NAME",
-			Description: "Its files stay on disk, but nobody can reach them any more, not even a new account of\nthe same name.",
+			Description: "Its files stay on disk, but nobody can reach them any more, not even a new account of the same name.",
 			Flags:       []cli.Flag{&cli.BoolFlag{Name: yesFlag, Usage: "do not ask", DisableDefaultText: true}},
 			Action:      deleteAccount,
 		},

@@ -8,7 +8,7 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 )
 
-// List returns all instances by service.
+// List returns all instances by service, each with its present process.
 func (s *Server) List() map[string]client.Instance {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), Patience)
@@ -19,7 +19,9 @@ func (s *Server) List() map[string]client.Instance {
 	}
 	byName := make(map[string]client.Instance, len(instances))
 	for _, instance := range instances {
-		byName[instance.Service] = instance
+		if !instance.Replaced() {
+			byName[instance.Service] = instance
+		}
 	}
 	return byName
 }

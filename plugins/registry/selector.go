@@ -10,8 +10,8 @@ import (
 	"go-micro.dev/v4/selector"
 )
 
-// selectWait bounds the wait for a service that is being restarted.
-const selectWait = 5 * time.Second
+// Patience is how long a caller waits for a service that is being replaced.
+const Patience = 5 * time.Second
 
 // Selector picks nodes for go-micro clients: round robin over what the directory says
 // now. go-micro's own selector caches, and keeps dead nodes.
@@ -39,14 +39,14 @@ func (s *Selector) Init(options ...selector.Option) error {
 // Options implements selector.Selector.
 func (s *Selector) Options() selector.Options { return s.options }
 
-// Select implements selector.Selector. The node function waits up to selectWait for a
+// Select implements selector.Selector. The node function waits up to Patience for a
 // service that has no ready node, unless that was stopped: mostly one that is just being
 // restarted.
 func (s *Selector) Select(name string, _ ...selector.SelectOption) (selector.Next, error) {
 	return func() (*registry.Node, error) {
 		service := s.directory.Service(name)
 		if service == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), selectWait)
+			ctx, cancel := context.WithTimeout(context.Background(), Patience)
 			defer cancel()
 			var err error
 			if service, err = s.directory.Wait(ctx, name); err != nil {

@@ -44,6 +44,16 @@ func TestTheVerdictComparesWithTheTargetInItsDirection(t *testing.T) {
 	}
 }
 
+func TestAnAnswerMayTakeAsLongAsAPlainExecAndALittleMore(t *testing.T) {
+	for _, test := range []struct{ fixed, plain, want float64 }{
+		{40, 7, 40}, {40, 40 / answerRatio, 40}, {40, 100, 130}, {150, 100, 150},
+	} {
+		if got := answerTarget(test.fixed, test.plain); got < test.want-1e-9 || got > test.want+1e-9 {
+			t.Errorf("of %v and a plain exec of %v follows %v, want %v", test.fixed, test.plain, got, test.want)
+		}
+	}
+}
+
 func TestTheMedianOfAnEvenNumberIsBetweenTheMiddleTwo(t *testing.T) {
 	if got := median([]float64{9, 1, 5}); got != 5 {
 		t.Errorf("median of 9, 1, 5 = %v", got)

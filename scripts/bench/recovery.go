@@ -73,6 +73,9 @@ func (s *stack) recoverables(ctx context.Context) ([]*recovery, error) {
 	}
 	var found []*recovery
 	for _, instance := range instances {
+		if instance.Replaced() {
+			continue
+		}
 		status, err := runtime.Status(ctx, instance.Service)
 		if err != nil {
 			return nil, err

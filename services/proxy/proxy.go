@@ -40,8 +40,6 @@ const (
 	// stall is how long a client may send or take nothing at all before its connection is
 	// closed. However slow, a client that keeps moving is served.
 	stall = time.Minute
-	// patience is how long a request waits for a service that is being replaced.
-	patience = 5 * time.Second
 )
 
 // stopGrace lets downloads and uploads that are under way come to an end.
@@ -114,7 +112,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) error {
 	defer stopDiscovery()
 	access := accesslog.New(accessOutput(child.Log()), child.Service(), child.Instance())
 	defer access.Flush()
-	forwarder := upstream.NewForwarder(directory, patience)
+	forwarder := upstream.NewForwarder(directory, registry.Patience)
 	defer forwarder.Close()
 
 	requests := s.newHandler(directory, forwarder, access, child.Log())

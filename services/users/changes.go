@@ -21,7 +21,7 @@ func tell(conn *nats.Conn, log *logrus.Entry) func(id string) {
 			err = conn.FlushTimeout(tellTimeout)
 		}
 		if err != nil {
-			log.WithError(err).Warn("an old password may be accepted for a minute: the proxy could not be told of a change")
+			log.WithError(err).Warn("for a minute an old password may be accepted, or for seconds a new one refused: the proxy could not be told of a change")
 		}
 	}
 }

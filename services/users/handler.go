@@ -21,7 +21,7 @@ type handler struct {
 	store  *store.Store
 	hasher *password.Hasher
 	log    *logrus.Entry
-	// changed is told the id of a user that is deleted, or has another password.
+	// changed is told the id of a user that is new, is deleted, or has another password.
 	changed func(id string)
 }
 
@@ -118,6 +118,7 @@ func (h *handler) Create(ctx context.Context, request *usersapi.CreateRequest, r
 	if err := h.store.Insert(user); err != nil {
 		return h.answer(err)
 	}
+	h.changed(user.ID) // the name may have been tried before: whoever did is not refused for that
 	h.log.WithField("user", user.Username).Info("user created")
 	return h.reload(reply, user.Username)
 }

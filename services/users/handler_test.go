@@ -232,7 +232,7 @@ func TestALifeOfAUser(t *testing.T) {
 	}
 }
 
-func TestWhoRemembersAnAccountIsToldOfEachChangeThatEndsALogin(t *testing.T) {
+func TestWhoRemembersAnAccountIsToldOfEachChangeOfALogin(t *testing.T) {
 	h := newHandler(t)
 	var told []string
 	h.changed = func(id string) { told = append(told, id) }
@@ -243,10 +243,11 @@ func TestWhoRemembersAnAccountIsToldOfEachChangeThatEndsALogin(t *testing.T) {
 	if err := h.Delete(as(t, operator), &usersapi.DeleteRequest{Username: "BOB"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if len(told) != 2 || told[0] != bob.Id || told[1] != bob.Id {
-		t.Errorf("told %v, want %s twice", told, bob.Id)
+	if len(told) != 3 || told[0] != bob.Id || told[1] != bob.Id || told[2] != bob.Id {
+		t.Errorf("told %v, want %s for each of its three changes", told, bob.Id)
 	}
 	told = nil
+	_ = h.Create(as(t, operator), &usersapi.CreateRequest{Username: "not a name!", Password: "x"}, &usersapi.User{})
 	_ = h.Delete(as(t, operator), &usersapi.DeleteRequest{Username: "nobody"}, nil)
 	_ = h.SetPassword(as(t, nobody), &usersapi.SetPasswordRequest{Username: "alice", Password: "new"}, &usersapi.User{})
 	if len(told) > 0 {

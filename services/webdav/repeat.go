@@ -8,9 +8,6 @@ import (
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 )
 
-// patience is how long a read waits for a storage that is being replaced.
-const patience = 5 * time.Second
-
 // The pause before a read is repeated. A killed process accepts connections for a moment
 // yet, and resets them.
 const (

@@ -13,6 +13,7 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/plugins/registry"
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
@@ -64,7 +65,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			h := &handler{
 				storage:  storageapi.NewStorageService(storageName, microservice.NewClient(directory)),
 				content:  content,
-				patience: patience,
+				patience: registry.Patience,
 				log:      child.Log(),
 			}
 			handler := token.Require(verifier, h)

@@ -25,7 +25,9 @@ const (
 	StatusFailed    Status = "failed"    // it crashed, and is not started again
 )
 
-// Instance is one process of a service: a row of `ocis list`.
+// Instance is one process of a service: a row of `ocis list`. A process that was replaced and
+// still finishes what it has is a row of its own behind that of its replacement, with
+// StatusStopping and ReplacedBy; Restarts and LastExit are those of the instance there too.
 type Instance struct {
 	Service       string     `json:"service"`
 	Instance      string     `json:"instance"`
@@ -40,12 +42,16 @@ type Instance struct {
 	RSSBytes      uint64     `json:"rss_bytes"`
 	PSSBytes      uint64     `json:"pss_bytes"` // 0: the kernel does not tell
 	CPUSeconds    float64    `json:"cpu_seconds"`
-	Message       string     `json:"message,omitempty"`    // why it is in this state, in one line
-	NextStart     *time.Time `json:"next_start,omitempty"` // backoff only
-	LastExit      *Exit      `json:"last_exit"`            // null: it never exited
+	Message       string     `json:"message,omitempty"`     // why it is in this state, in one line
+	NextStart     *time.Time `json:"next_start,omitempty"`  // backoff only
+	LastExit      *Exit      `json:"last_exit"`             // null: it never exited
+	ReplacedBy    string     `json:"replaced_by,omitempty"` // the incarnation that took over from it; empty: it is the present one
 
 	MemoryLimitBytes uint64 `json:"memory_limit_bytes"` // the kernel ends it above; 0: no hard limit
 }
+
+// Replaced tells whether this is the row of a process that was replaced.
+func (i Instance) Replaced() bool { return i.ReplacedBy != "" }
 
 // Cause is what kind of end a process had.
 type Cause string
@@ -86,8 +92,9 @@ type Service struct {
 	Sockets   []Socket   `json:"sockets"`
 	Restart   string     `json:"restart"`
 	Essential bool       `json:"essential"`
-	LogPath   string     `json:"log_path"` // of the first instance
-	Replicas  int        `json:"replicas"` // how many instances there are, also where Instances is one of them
+	LogPath   string     `json:"log_path"`  // of the first instance
+	Singleton bool       `json:"singleton"` // it owns its data alone: there is one instance, and none runs beside its replacement
+	Replicas  int        `json:"replicas"`  // how many instances there are, also where Instances is one of them
 	Instances []Instance `json:"instances"`
 	Exits     []Exit     `json:"exits"` // newest first
 	LogTail   []LogLine  `json:"log_tail"`

@@ -202,6 +202,10 @@ func TestErrorsAreJSONThatSaysWhatToDo(t *testing.T) {
 		`POST /v1/services/web/crash {"signal":`:          {400, "body"},
 		"POST /v1/services/web/crash " + longBody():       {400, "too large"},
 		`POST /v1/services/web/crash {"signal":"KILL"} x`: {400, "body"},
+		"POST /v1/services/web/scale":                     {400, "1 to 64"},
+		"POST /v1/services/web/scale {}":                  {400, "1 to 64"},
+		`POST /v1/services/web/scale {"replicas":65}`:     {400, "1 to 64"},
+		`POST /v1/services/web/scale {"replicas":"two"}`:  {400, "body"},
 	} {
 		words := strings.SplitN(call, " ", 3)
 		body := ""

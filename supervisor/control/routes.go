@@ -196,7 +196,10 @@ func answer(w http.ResponseWriter, body any) {
 // failWith chooses the status that fits an error of the supervisor.
 func failWith(w http.ResponseWriter, err error) {
 	var unknown *supervisor.UnknownServiceError
+	var impossible *supervisor.ReplicasError
 	switch {
+	case errors.As(err, &impossible):
+		fail(w, http.StatusBadRequest, err)
 	case errors.As(err, &unknown):
 		fail(w, http.StatusNotFound, err)
 	default:

@@ -24,6 +24,7 @@ func (k *keeper) ended(r *run) {
 	case r.dropped:
 		k.record(r, exit, "not needed any more")
 	default:
+		k.drained(r)
 		k.record(r, exit, "replaced")
 	}
 	if k.now.Status == client.StatusStopping && len(k.runs) == 0 {
@@ -38,6 +39,7 @@ func (k *keeper) currentEnded(r *run, exit process.Exit) {
 	k.now.Pid, k.now.Nodes = 0, nil
 	switch {
 	case k.now.Status == client.StatusStopping:
+		k.publish(k.now) // one that it has replaced may drain for longer
 		k.record(r, exit, restart.Decide(restart.Facts{Wanted: k.now.Wanted, Asked: true}, k.options.Backoff, 0).String())
 	case k.successor != nil:
 		defer k.record(r, exit, "its replacement was starting already") // also after a panic
@@ -78,7 +80,7 @@ func (k *keeper) allEnded() {
 		k.become(endedStay, "stopped")
 		return
 	}
-	k.become(endedNow, k.now.Message)
+	k.become(endedNow, "has drained")
 	k.execute()
 }
 

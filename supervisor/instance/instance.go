@@ -84,6 +84,15 @@ type Snapshot struct {
 	Message     string    // why it is in this state
 	NextStart   time.Time // in backoff
 	Nodes       []plugins.Registration
+	Draining    []Process // were replaced, and have not ended; the oldest first
+}
+
+// Process is one that was replaced.
+type Process struct {
+	Pid         int
+	Incarnation string
+	Started     time.Time
+	ReplacedBy  string // the incarnation that took over
 }
 
 // Instance is one instance of a service. Its methods are safe for concurrent use; the

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
@@ -21,7 +22,7 @@ func (k *keeper) replace() error {
 	case serves && !k.options.Declaration.Singleton:
 		return k.startSuccessor()
 	case present != nil && status != client.StatusStopping:
-		k.stopAll("restart", k.stopGrace())
+		k.stopAll("drains before it is restarted", k.stopGrace())
 	}
 	return nil
 }
@@ -52,6 +53,7 @@ func (k *keeper) takeOver(nodes []plugins.Registration) {
 	k.clearSuccessor()
 	k.show(k.current)
 	k.now.Nodes = nodes
+	k.drains(before)
 	k.become(replaced, fmt.Sprintf("took over from process %d", before.pid()))
 	k.scheduleHealth()
 	k.drain(before, k.stopGrace())
@@ -67,10 +69,24 @@ func (k *keeper) letGo(r *run) {
 	k.failures = 0
 	if k.successor != nil {
 		k.promote("the one before it drains")
-		return
+	} else {
+		k.become(endedNow, "the one before it drains")
+		k.execute()
 	}
-	k.become(endedNow, "the one before it drains")
-	k.execute()
+	k.drains(r)
+	k.publish(k.now)
+}
+
+// drains shows a child that drains beside the present one, which has replaced it.
+func (k *keeper) drains(r *run) {
+	process := Process{Pid: r.pid(), Incarnation: r.incarnation, Started: r.started, ReplacedBy: k.now.Incarnation}
+	k.now.Draining = append(slices.Clip(k.now.Draining), process) // others hold the slice
+}
+
+// drained shows no more of a child that has drained.
+func (k *keeper) drained(r *run) {
+	k.now.Draining = slices.DeleteFunc(slices.Clone(k.now.Draining), func(p Process) bool { return p.Incarnation == r.incarnation })
+	k.publish(k.now)
 }
 
 // promote makes a successor that is not ready yet the present child.

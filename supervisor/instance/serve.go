@@ -59,6 +59,7 @@ func (i *Instance) Serve(ctx context.Context) error {
 		}
 	}()
 	k.now.Status, k.now.Pid, k.now.Nodes, k.now.Successor = client.StatusStopped, 0, nil, ""
+	k.now.Draining = nil
 	if k.now.Wanted {
 		k.want()
 	}

@@ -150,6 +150,18 @@ func (g *Groups) drop(group *Group) {
 	_ = os.Remove(group.folder) // what stays goes with Close, or at the next start
 }
 
+// Forget gives up all groups of an instance that is gone. What its children have not given
+// back goes with Close.
+func (g *Groups) Forget(instance string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, group := range g.free[instance] {
+		g.drop(group)
+	}
+	delete(g.free, instance)
+	delete(g.own, instance)
+}
+
 // Close removes all groups, with what is left in them, and goes back to where this
 // process came from.
 func (g *Groups) Close() {

@@ -25,6 +25,9 @@ func (*Groups) Take(string, uint64) (*Group, error) { return nil, nil }
 // Spare does nothing.
 func (*Groups) Spare(string, uint64) error { return nil }
 
+// Forget does nothing.
+func (*Groups) Forget(string) {}
+
 // Close does nothing.
 func (*Groups) Close() {}
 

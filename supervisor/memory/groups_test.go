@@ -236,6 +236,29 @@ func TestAnotherLimitTakesAnotherGroup(t *testing.T) {
 	}
 }
 
+func TestNothingIsKeptForAnInstanceThatIsGone(t *testing.T) {
+	g := openGroups(t)
+	first, second := take(t, g, "web-2"), take(t, g, "web-2")
+	other := take(t, g, "web-1")
+	for _, group := range []*Group{first, second, other} {
+		if err := group.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.Forget("web-2")
+	for folder, want := range map[string]bool{first.folder: false, second.folder: false, other.folder: true} {
+		if _, err := os.Stat(folder); (err == nil) != want {
+			t.Errorf("%s is there: %v", folder, err == nil)
+		}
+	}
+	if len(g.free) != 1 || len(g.own) != 1 {
+		t.Errorf("it remembers %v, %v", g.free, g.own)
+	}
+	if again := take(t, g, "web-2"); again == first || again == second {
+		t.Error("an instance of the same name gets a group that was given up")
+	}
+}
+
 func TestNothingSurvivesInAGroupThatIsReleased(t *testing.T) {
 	group := take(t, openGroups(t), "web-1")
 	c := start(t, group, "leaves a descendant")

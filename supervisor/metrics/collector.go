@@ -38,6 +38,7 @@ type Collector struct {
 	started  time.Time
 	slot     chan struct{} // holds the right to scrape
 	memory   *memoryReader // of the slot's owner
+	cpu      *cpuCounter   // of the slot's owner
 	warn     sync.Once
 }
 
@@ -45,7 +46,7 @@ type Collector struct {
 func NewCollector(recorder *Recorder, sources Sources, log *logrus.Entry) *Collector {
 	return &Collector{
 		recorder: recorder, sources: sources, log: log, started: time.Now(),
-		slot: make(chan struct{}, 1), memory: newMemoryReader(),
+		slot: make(chan struct{}, 1), memory: newMemoryReader(), cpu: newCPUCounter(),
 	}
 }
 
@@ -87,11 +88,15 @@ var statuses = []client.Status{
 	client.StatusStopped, client.StatusBackoff, client.StatusFailed,
 }
 
-// instanceFamilies say what `ocis list` says.
+// instanceFamilies say what `ocis list` says. An instance's processes that were replaced and
+// still drain count for what it takes, and for nothing else.
 func (c *Collector) instanceFamilies(instances []client.Instance) []*dto.MetricFamily {
 	var status, restarts, rss, pss, cpu []sample
-	proportional := c.memory.read(instances)
+	taken, seconds := c.memoryOf(instances), c.cpu.read(instances)
 	for _, i := range instances {
+		if i.Replaced() {
+			continue
+		}
 		of := named{i.Service, i.Instance}
 		for _, s := range statuses {
 			is := 0.0
@@ -101,22 +106,46 @@ func (c *Collector) instanceFamilies(instances []client.Instance) []*dto.MetricF
 			status = append(status, sample{of.labels("status", string(s)), is})
 		}
 		restarts = append(restarts, sample{of.labels(), float64(i.Restarts)})
-		if i.Pid == 0 {
-			continue
+		if bytes, ok := taken[of]; ok {
+			rss = append(rss, sample{of.labels(), float64(bytes.resident)})
+			if bytes.proportional > 0 {
+				pss = append(pss, sample{of.labels(), float64(bytes.proportional)})
+			}
 		}
-		rss = append(rss, sample{of.labels(), float64(i.RSSBytes)})
-		cpu = append(cpu, sample{of.labels(), i.CPUSeconds})
-		if bytes, ok := proportional[i.Incarnation]; ok {
-			pss = append(pss, sample{of.labels(), float64(bytes)})
+		if spent, ok := seconds[of]; ok {
+			cpu = append(cpu, sample{of.labels(), spent})
 		}
 	}
 	return []*dto.MetricFamily{
 		gauges("ocis_instance_status", "1 for the state that the instance is in, 0 for the others.", status...),
 		counters("ocis_instance_restarts_total", "Starts of a process after the first.", restarts...),
-		gauges("ocis_instance_resident_memory_bytes", "Resident memory of the process, with shared pages counted in full.", rss...),
-		gauges("ocis_instance_proportional_memory_bytes", "Resident memory of the process, with shared pages divided among their users.", pss...),
-		counters("ocis_instance_cpu_seconds_total", "User and system time of the present process.", cpu...),
+		gauges("ocis_instance_resident_memory_bytes", "Resident memory of the instance's processes, with shared pages counted in full.", rss...),
+		gauges("ocis_instance_proportional_memory_bytes", "Resident memory of the instance's processes, with shared pages divided among their users.", pss...),
+		counters("ocis_instance_cpu_seconds_total", "User and system time of the instance's processes.", cpu...),
 	}
+}
+
+// taken is the memory of an instance's processes, in bytes.
+type taken struct {
+	resident     uint64
+	proportional uint64 // 0: not known
+}
+
+// memoryOf adds up what the processes of each instance take that has any.
+func (c *Collector) memoryOf(instances []client.Instance) map[named]taken {
+	proportional := c.memory.read(instances)
+	sums := make(map[named]taken, len(instances))
+	for _, i := range instances {
+		if i.Pid == 0 {
+			continue
+		}
+		of := named{i.Service, i.Instance}
+		sum := sums[of]
+		sum.resident += i.RSSBytes
+		sum.proportional += proportional[i.Incarnation]
+		sums[of] = sum
+	}
+	return sums
 }
 
 // recordedFamilies say what happened between scrapes.

@@ -165,6 +165,37 @@ func TestTheSupervisorTellsAboutItself(t *testing.T) {
 	}
 }
 
+func TestAProcessThatWasReplacedCountsUntilItHasGoneAndForNothingElse(t *testing.T) {
+	c := collector(t, NewRecorder())
+	drains := client.Instance{
+		Service: "web", Instance: "web-1", Status: client.StatusStopping, ReplacedBy: "x", Pid: os.Getppid(), Incarnation: "w",
+		Restarts: 3, RSSBytes: 3 << 20, CPUSeconds: 2,
+	}
+	c.sources.Instances = func() []client.Instance { return []client.Instance{two[0], drains, two[1]} }
+	page := scrape(t, c)
+	for _, line := range []string{
+		`ocis_instance_status{service="web",instance="web-1",status="ready"} 1`,
+		`ocis_instance_status{service="web",instance="web-1",status="stopping"} 0`,
+		`ocis_instance_resident_memory_bytes{service="web",instance="web-1"} 8.388608e+06`,
+		`ocis_instance_cpu_seconds_total{service="web",instance="web-1"} 3.5`,
+		`ocis_instance_restarts_total{service="web",instance="web-1"} 3`,
+	} {
+		if strings.Count(page, "\n"+line+"\n") != 1 {
+			t.Errorf("there is not one line\n%s", line)
+		}
+	}
+	c.sources.Instances = func() []client.Instance { return two }
+	page = scrape(t, c)
+	for _, line := range []string{
+		`ocis_instance_resident_memory_bytes{service="web",instance="web-1"} 5.24288e+06`,
+		`ocis_instance_cpu_seconds_total{service="web",instance="web-1"} 3.5`,
+	} {
+		if !strings.Contains(page, "\n"+line+"\n") {
+			t.Errorf("when it has gone there is no line\n%s", line)
+		}
+	}
+}
+
 func TestWhatNeverHappenedHasNoFamily(t *testing.T) {
 	page := scrape(t, collector(t, NewRecorder()))
 	for _, name := range []string{"exits_total", "ready_duration", "health_duration"} {

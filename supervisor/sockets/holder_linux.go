@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,7 +13,8 @@ import (
 // tcpListen is TCP_LISTEN in the st column of /proc/net/tcp (include/net/tcp_states.h).
 const tcpListen = "0A"
 
-// Holder describes the process that listens on a TCP port, as far as the user may know.
+// Holder describes the process that listens on a TCP port, as far as the user may know. Of
+// several that share the socket it is the one that the others have it from.
 func Holder(port string) string {
 	number, err := strconv.Atoi(port)
 	if err != nil {
@@ -22,6 +24,20 @@ func Holder(port string) string {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		listening(table, number, inodes)
 	}
+	pids := holders(inodes)
+	if len(pids) == 0 {
+		return "a process of another user"
+	}
+	for _, pid := range pids {
+		if !slices.Contains(pids, parentOf(pid)) {
+			return describe(pid)
+		}
+	}
+	return describe(pids[0])
+}
+
+// holders returns the processes that have one of these sockets.
+func holders(inodes map[string]bool) (pids []string) {
 	descriptors, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, descriptor := range descriptors {
 		target, err := os.Readlink(descriptor)
@@ -29,11 +45,23 @@ func Holder(port string) string {
 			continue
 		}
 		inode, ok := strings.CutPrefix(target, "socket:[")
-		if ok && inodes[strings.TrimSuffix(inode, "]")] {
-			return describe(strings.Split(descriptor, "/")[2])
+		pid := strings.Split(descriptor, "/")[2]
+		if ok && inodes[strings.TrimSuffix(inode, "]")] && !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
 		}
 	}
-	return "a process of another user"
+	return pids
+}
+
+// parentOf returns the parent of a process; empty: it has gone (proc_pid_status(5)).
+func parentOf(pid string) string {
+	status, _ := os.ReadFile("/proc/" + pid + "/status")
+	for line := range strings.Lines(string(status)) {
+		if parent, ok := strings.CutPrefix(line, "PPid:"); ok {
+			return strings.TrimSpace(parent)
+		}
+	}
+	return ""
 }
 
 // listening collects the inodes of sockets that listen on port (proc_pid_net_tcp(5)).

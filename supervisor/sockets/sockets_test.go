@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,35 @@ func TestATakenPortIsNamedWithItsHolder(t *testing.T) {
 	}
 	if held.Bound() {
 		t.Error("some sockets stayed bound")
+	}
+}
+
+func TestOfAServerAndItsChildrenTheServerIsNamed(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file, err := taken.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	// The later pids stand before the earlier ones where one has more digits: all are tried.
+	for range 12 {
+		child := exec.Command("sleep", "600")
+		child.ExtraFiles = []*os.File{file}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = child.Process.Kill()
+			_ = child.Wait()
+		}()
+	}
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	if got := Holder(port); !strings.HasPrefix(got, fmt.Sprintf("process %d ", os.Getpid())) {
+		t.Errorf("it is said to be %s", got)
 	}
 }
 

@@ -194,7 +194,8 @@ func (r *running) strike(ctx context.Context, hit Hit, instance client.Instance)
 func (r *running) list(ctx context.Context) ([]client.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return r.Runtime.List(ctx)
+	instances, err := r.Runtime.List(ctx)
+	return present(instances), err
 }
 
 // awaitAll waits until everything that was hit is ready again, at most Patience.

@@ -36,7 +36,7 @@ func (e *UnknownServiceError) Error() string {
 func Choose(ctx context.Context, runtime *client.Client, instances []client.Instance, wanted, signals []string) ([]string, error) {
 	byService := map[string][]client.Instance{}
 	var known, running []string
-	for _, i := range instances {
+	for _, i := range present(instances) {
 		if byService[i.Service] == nil {
 			known = append(known, i.Service)
 		}
@@ -68,6 +68,11 @@ func Choose(ctx context.Context, runtime *client.Client, instances []client.Inst
 		return nil, errors.New("no service runs that could be hit: see `ocis list`")
 	}
 	return wanted, nil
+}
+
+// present leaves out the processes that were replaced: no call hits them.
+func present(instances []client.Instance) []client.Instance {
+	return slices.DeleteFunc(slices.Clone(instances), client.Instance.Replaced)
 }
 
 // staysDown tells whether a service with this policy is not started again after one of

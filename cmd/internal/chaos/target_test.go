@@ -25,6 +25,7 @@ func TestOnlyWhatComesBackIsHit(t *testing.T) {
 		"those that are wanted":   {func(*stage) {}, []string{"webdav"}, all, []string{"webdav"}, ""},
 		"an unknown one":          {func(*stage) {}, []string{"wbedav"}, all, nil, `did you mean "webdav"?`},
 		"a stopped one":           {func(s *stage) { s.instances[0].Status = client.StatusStopped }, []string{"users"}, all, nil, "users-1 is stopped"},
+		"one that drains is not":  {func(s *stage) { s.instances[3].Status, s.instances[3].ReplacedBy = client.StatusStopping, "x" }, []string{"webdav"}, all, []string{"webdav"}, ""},
 		"one of two that is slow": {func(s *stage) { s.instances[3].Status = client.StatusStarting }, nil, all, nil, "webdav-2 is starting"},
 		"one without restarts":    {restartOf("web", "never"), nil, []string{"SIGKILL"}, nil, `"never"`},
 		"one that may end well":   {restartOf("web", "on-failure"), nil, all, nil, `"on-failure"`},
