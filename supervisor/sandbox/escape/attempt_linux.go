@@ -18,7 +18,9 @@ type attempt struct {
 	expected    string // in a sandbox
 	// insideOnly says why it is not tried outside a sandbox, where it could do harm.
 	insideOnly string
-	try        func(*Targets) outcome
+	// fatal: being refused may mean that the whole sandbox is ended, with its runner.
+	fatal bool
+	try   func(*Targets) outcome
 	// died judges the end of an attempt that reported nothing; nil: it was refused.
 	died func(syscall.WaitStatus) outcome
 	// seen tells, outside, whether the effect arrived there; nil: what the attempt says holds.
@@ -30,6 +32,7 @@ type outcome struct {
 	got           string
 	escaped       bool
 	notApplicable string
+	untried       bool
 	err           error // why it was refused
 }
 
@@ -47,6 +50,11 @@ func obtained(format string, args ...any) outcome {
 
 func notApplicable(format string, args ...any) outcome {
 	return outcome{notApplicable: fmt.Sprintf(format, args...)}
+}
+
+// untried is the outcome of what should have been tried and could not be.
+func untried(format string, args ...any) outcome {
+	return outcome{notApplicable: fmt.Sprintf(format, args...), untried: true}
 }
 
 // did is the outcome of a call that needs nothing but to succeed.
@@ -75,7 +83,7 @@ var absent = []error{unix.ENOSYS, unix.EAFNOSUPPORT, unix.EPROTONOSUPPORT}
 func (a attempt) result(o outcome) Result {
 	return Result{
 		Name: a.name, Group: a.group, Expected: "refused: " + a.expected,
-		Got: o.got, Escaped: o.escaped, NotApplicable: o.notApplicable,
+		Got: o.got, Escaped: o.escaped, NotApplicable: o.notApplicable, Untried: o.untried,
 	}
 }
 

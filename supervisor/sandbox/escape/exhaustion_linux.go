@@ -29,7 +29,7 @@ func exhaustion() []attempt {
 		{name: "fill-own-folder", group: group, expected: "file too large at the limit", try: func(t *Targets) outcome { return fill(t, t.Own, t.Limits.FileBytes) }},
 		{name: "fill-tmp", group: group, expected: "no space left at the limit", try: func(t *Targets) outcome { return fill(t, os.TempDir(), t.Limits.TmpBytes) }},
 		{name: "leave-grandchild", group: group, expected: "it is gone with the sandbox", try: leaveGrandchild, seen: grandchildLives},
-		{name: "allocate", group: group, expected: "killed, or cannot allocate memory", try: allocate},
+		{name: "allocate", group: group, expected: "killed, alone or with the sandbox, or cannot allocate memory", try: allocate, fatal: true},
 	}
 }
 

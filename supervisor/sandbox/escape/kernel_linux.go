@@ -94,6 +94,9 @@ func kernelCalls() []attempt {
 			return opened(syscall.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|userModeOnly, 0, 0))
 		}},
 		{name: "perf-event", group: group, expected: denied, try: openPerf},
+		{name: "trace-own-child", group: group, expected: denied, try: func(*Targets) outcome {
+			return did(alone(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0), "may trace its children")
+		}},
 		{name: "fanotify", group: group, expected: denied, try: openFanotify},
 		{name: "personality", group: group, expected: denied, try: func(*Targets) outcome {
 			return did(call(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0, 0), "programs that it starts have no random addresses")

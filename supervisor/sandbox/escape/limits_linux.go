@@ -95,6 +95,6 @@ func coreDumped(status syscall.WaitStatus) outcome {
 	case status.Signaled():
 		return withheld("killed by %s, no core", unix.SignalName(status.Signal()))
 	default:
-		return notApplicable("ended with code %d and not by a signal", status.ExitStatus())
+		return untried("ended with code %d and not by a signal", status.ExitStatus())
 	}
 }

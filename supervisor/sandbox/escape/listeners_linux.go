@@ -13,6 +13,9 @@ import (
 // replyBound is how long each side of a connection waits for the other.
 const replyBound = 2 * time.Second
 
+// longestSocket is sun_path of unix(7) without its last zero.
+const longestSocket = 107
+
 // Names of planted sockets, below Dir.
 const (
 	peerSocket    = "peer.sock"
@@ -32,6 +35,9 @@ func (t *Targets) listen() error {
 		"tcp": {"tcp", "127.0.0.1:0"}, "peer": {"unix", t.path(peerSocket)},
 		"control": {"unix", t.path(controlSocket)}, "abstract": {"unix", "@" + t.Abstract},
 	} {
+		if len(address[1]) > longestSocket {
+			return fmt.Errorf("the path of a socket, %s, is longer than the %d bytes that the kernel takes: give a folder with a shorter path", address[1], longestSocket)
+		}
 		accepting, err := net.Listen(address[0], address[1])
 		if err != nil {
 			return err

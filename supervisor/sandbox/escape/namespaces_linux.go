@@ -117,7 +117,7 @@ func mountMemory(t *Targets) outcome {
 	}
 	const folder = "mount"
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return notApplicable("no folder to mount at: %v", err)
+		return untried("no folder to mount at: %v", err)
 	}
 	if err := unix.Mount("escape", folder, "tmpfs", 0, "size=4k"); err != nil {
 		return refused(err)
@@ -130,7 +130,7 @@ func mountMemory(t *Targets) outcome {
 func remount(*Targets) outcome {
 	const folder = "remount"
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return notApplicable("no folder to mount at: %v", err)
+		return untried("no folder to mount at: %v", err)
 	}
 	return permitted(unix.Mount("", folder, "", unix.MS_REMOUNT|unix.MS_BIND, ""))
 }
@@ -138,7 +138,7 @@ func remount(*Targets) outcome {
 func setMountAttribute(*Targets) outcome {
 	const folder = "attribute"
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return notApplicable("no folder to mount at: %v", err)
+		return untried("no folder to mount at: %v", err)
 	}
 	return permitted(unix.MountSetattr(unix.AT_FDCWD, folder, 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NODEV}))
 }

@@ -38,12 +38,12 @@ type outside struct {
 // It sets a variable in this process's environment and holds a descriptor that a child
 // inherits, as a careless supervisor would: start nothing else meanwhile.
 func Prepare(dir string, own string) (*Targets, error) {
-	token := make([]byte, 6)
+	token := make([]byte, 4)
 	if _, err := rand.Read(token); err != nil {
 		return nil, fmt.Errorf("make a token for the escape suite: %w", err)
 	}
 	t := &Targets{Own: own, Token: hex.EncodeToString(token), Supervisor: os.Getpid(), SharedMemory: -1, MessageQueue: -1}
-	t.Dir = filepath.Join(dir, t.name("targets"))
+	t.Dir = filepath.Join(dir, "escape-"+t.Token) // short: paths of sockets are
 	t.outside = &outside{leak: -1, cancel: func() {}, ended: map[int]chan struct{}{}}
 	for _, step := range []func() error{
 		t.plantFiles, t.plantLinks, t.plantLeaks, t.listen, t.startVictims, t.makeQueues, t.lookAround,

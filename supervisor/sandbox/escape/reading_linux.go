@@ -117,7 +117,7 @@ func readPlantedLink(t *Targets) outcome {
 		return notApplicable("the service has no folder in which a link could be planted")
 	}
 	if _, err := os.Lstat(t.linkToSecret()); err != nil {
-		return notApplicable("the planted link is not where it should be: %v", err)
+		return untried("the planted link is not where it should be: %v", err)
 	}
 	o := readSecret(t, t.linkToSecret())
 	if o.escaped {
@@ -170,6 +170,9 @@ func readOwnEnvironment(t *Targets) outcome {
 }
 
 func readSupervisorEnvironment(t *Targets) outcome {
+	if t.Machine.Environment == "" {
+		return notApplicable("the supervisor cannot read its own environment in /proc")
+	}
 	hash, err := hashOf(fmt.Sprintf("/proc/%d/environ", t.Supervisor))
 	if err != nil {
 		return refused(err)

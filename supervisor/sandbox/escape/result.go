@@ -10,4 +10,7 @@ type Result struct {
 	// NotApplicable says why the attempt says nothing here, such as a file that this
 	// machine does not have. Such a result is neither an escape nor a refusal.
 	NotApplicable string `json:"not_applicable,omitempty"`
+	// Untried: the attempt could not be made, although it should have been; NotApplicable
+	// says why. A suite with such a result has proven nothing and must not count as passed.
+	Untried bool `json:"untried,omitempty"`
 }

@@ -42,7 +42,7 @@ func Run(ctx context.Context, executable []string, t *Targets, inside bool) iter
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				o = notApplicable("%v", err)
+				o = untried("%v", err)
 			case a.insideOnly != "" && !inside:
 				o = notApplicable("tried inside a sandbox only: %s", a.insideOnly)
 			default:
@@ -80,7 +80,7 @@ func spawn(ctx context.Context, executable []string, t *Targets, variable string
 		defer os.RemoveAll(scratch)
 	}
 	if err := command.Start(); err != nil {
-		return a.result(notApplicable("could not be tried: %v", err)), true
+		return a.result(untried("could not be tried: %v", err)), true
 	}
 	err := command.Wait()
 	_ = killGroup() // fails if nobody is left, which is as it should be
@@ -118,7 +118,7 @@ func reported(output []byte, name string) (Result, bool) {
 func (a attempt) ended(err error, stderr string) outcome {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
-		return notApplicable("ended without a result: %v", err)
+		return untried("ended without a result: %v", err)
 	}
 	status := exit.Sys().(syscall.WaitStatus)
 	if a.died != nil {
@@ -128,12 +128,16 @@ func (a attempt) ended(err error, stderr string) outcome {
 		return withheld("killed by %s", unix.SignalName(status.Signal()))
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
-	// Running out of memory is how a Go program says that it was refused more.
-	if strings.Contains(first, "out of memory") || strings.Contains(first, "cannot allocate memory") {
-		return withheld("%s", first)
+	for _, refusal := range refusals {
+		if strings.Contains(first, refusal) {
+			return withheld("%s", first)
+		}
 	}
-	return notApplicable("ended with code %d and without a result: %s", status.ExitStatus(), first)
+	return untried("ended with code %d and without a result: %s", status.ExitStatus(), first)
 }
+
+// refusals are the last words of a Go program that was refused memory or a thread.
+var refusals = []string{"out of memory", "cannot allocate memory", "failed to create new OS thread", "pthread_create failed"}
 
 // name returns the name of something that the suite makes, which tells whose it is.
 func (t *Targets) name(what string) string {
