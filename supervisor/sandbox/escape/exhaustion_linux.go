@@ -155,8 +155,7 @@ func allocate(t *Targets) outcome {
 		return notApplicable("the limit of %d MiB is more than the %d MiB that are tried", t.Limits.MemoryBytes>>20, mostMemory>>20)
 	}
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // a sandbox may have no /proc
-	var system unix.Sysinfo_t
-	if err := unix.Sysinfo(&system); err == nil && uint64(system.Freeram)*uint64(system.Unit) < 2*mostMemory {
+	if t.Machine.MemoryAvailable < 2*mostMemory {
 		return notApplicable("too little memory is free on this machine to try it safely")
 	}
 	memory, err := unix.Mmap(-1, 0, mostMemory, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)

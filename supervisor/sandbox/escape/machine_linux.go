@@ -54,6 +54,7 @@ func (t *Targets) lookAround() error {
 	if namespace, err := placeOf("/proc/self/ns/pid"); err == nil {
 		m.PidNamespace = namespace.Inode
 	}
+	m.MemoryAvailable = memoryAvailable()
 	m.findCgroup()
 	m.findInterfaces()
 	m.findDisk(t.Dir)
@@ -91,6 +92,20 @@ func firstExisting(paths ...string) string {
 		}
 	}
 	return ""
+}
+
+func memoryAvailable() uint64 {
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(info)) {
+		var kib uint64
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // findCgroup finds a hierarchy in which a group can be made by who may write there.

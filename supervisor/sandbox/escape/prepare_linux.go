@@ -29,7 +29,8 @@ type outside struct {
 	setBefore bool                  // the secret variable is in the environment
 }
 
-// Prepare plants what the attempts aim at: files in a new folder below dir, links in own,
+// Prepare plants what the attempts aim at: files in a new folder below dir, which is made
+// when it is missing and stays, links in own,
 // which is the folder that the sandboxed service may write and may be "", sockets on
 // loopback, processes that sleep and end by themselves after 15 minutes, queues of the
 // kernel. It blocks for some milliseconds. What this machine refuses to give is left out,

@@ -2,7 +2,9 @@ package escape
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,11 +20,32 @@ var refusedInNamespaces = []string{
 	"tcp-loopback", "udp-loopback", "tcp-bind", "netlink-audit", "abstract-socket",
 	"signal-victim", "signal-all", "prlimit-victim", "kill-victim", "kill-by-pidfd",
 	"ptrace", "read-memory", "write-memory", "take-descriptor", "shared-memory", "sysv-message", "posix-message",
+	"list-processes", "proc-mem", "proc-environ", "proc-cwd", "proc-root", "proc-fd", "supervisor-environment",
 	"enter-namespaces", "leave-grandchild", "set-clock", "swapon", "accounting",
 }
 
 // openInNamespaces are attempts that namespaces alone do not refuse.
 var openInNamespaces = []string{"read-secret", "read-planted-link", "write-outside", "peer-socket", "stat-secret", "inherited-folder"}
+
+// runInNamespaces runs the suite as the first process of new namespaces, with a /proc that
+// shows them, and returns the exit code.
+func runInNamespaces(targets *Targets) int {
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err == nil {
+		err = unix.Mount("proc", "/proc", "proc", 0, "")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mount /proc:", err)
+		return 3
+	}
+	report := json.NewEncoder(os.Stdout)
+	for r := range Run(context.Background(), self(), targets, true) {
+		if err := report.Encode(r); err != nil {
+			return 3
+		}
+	}
+	return 0
+}
 
 func TestNamespacesRefuseWhatTheyAreMadeFor(t *testing.T) {
 	targets := prepared(t)
@@ -35,13 +58,13 @@ func TestNamespacesRefuseWhatTheyAreMadeFor(t *testing.T) {
 	inside.Stderr = os.Stderr
 	inside.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   syscall.SIGKILL,
 	}
 	output, err := inside.Output()
 	if err != nil && len(output) == 0 {
-		t.Skipf("no user namespaces on this machine: %v", err)
+		t.Skipf("no namespaces on this machine: %v", err)
 	}
 	results := targets.Verify(parsed(t, output))
 	for _, name := range refusedInNamespaces {

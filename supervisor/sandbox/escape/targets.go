@@ -91,20 +91,21 @@ type Place struct {
 // Machine is what the outside knows of the machine, so that an attempt tells a file that
 // is hidden from one that does not exist.
 type Machine struct {
-	Existing     []string          `json:"existing"`
-	Hashes       map[string]string `json:"hashes"` // of files, by path; SHA-256 in hex
-	Root         Place             `json:"root"`
-	Home         Place             `json:"home"` // Path "": there is none
-	Environment  string            `json:"environment"`
-	Interfaces   []string          `json:"interfaces"` // without loopback
-	Disk         string            `json:"disk"`       // block device under the targets, "" if none
-	DiskNumber   uint64            `json:"disk_number"`
-	Hostname     string            `json:"hostname"`
-	CorePattern  string            `json:"core_pattern"`
-	PidNamespace uint64            `json:"pid_namespace"`
-	Sysctl       string            `json:"sysctl"` // writable files whose own value is written back
-	Sysfs        string            `json:"sysfs"`
-	Cgroup       string            `json:"cgroup"` // where a group can be made
+	Existing        []string          `json:"existing"`
+	Hashes          map[string]string `json:"hashes"` // of files, by path; SHA-256 in hex
+	Root            Place             `json:"root"`
+	Home            Place             `json:"home"` // Path "": there is none
+	Environment     string            `json:"environment"`
+	Interfaces      []string          `json:"interfaces"` // without loopback
+	Disk            string            `json:"disk"`       // block device under the targets, "" if none
+	DiskNumber      uint64            `json:"disk_number"`
+	Hostname        string            `json:"hostname"`
+	CorePattern     string            `json:"core_pattern"`
+	PidNamespace    uint64            `json:"pid_namespace"`
+	MemoryAvailable uint64            `json:"memory_available"` // bytes; MemAvailable of proc_meminfo(5)
+	Sysctl          string            `json:"sysctl"`           // writable files whose own value is written back
+	Sysfs           string            `json:"sysfs"`
+	Cgroup          string            `json:"cgroup"` // where a group can be made
 }
 
 // TargetsFromEnvironment returns the targets that TargetsVariable carries.

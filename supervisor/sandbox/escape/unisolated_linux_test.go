@@ -34,6 +34,11 @@ var byMachine = []string{
 
 func TestMostAttemptsSucceedWithoutIsolation(t *testing.T) {
 	targets := prepared(t)
+	targets.Runtime = Runtime{
+		Config: targets.path(configFile), OtherData: targets.path(filepath.Dir(otherFile)),
+		Control: targets.path(controlSocket), OtherSocket: targets.path(peerSocket),
+		RunDir: t.TempDir(), BaseDir: t.TempDir(),
+	}
 	results := targets.Verify(slices.Collect(Run(t.Context(), self(), targets, false)))
 	escaped := named(results, "ESCAPED")
 	t.Logf("uid %d: %d of %d succeeded\n%s", os.Getuid(), len(escaped), len(results), table(results))
@@ -41,17 +46,21 @@ func TestMostAttemptsSucceedWithoutIsolation(t *testing.T) {
 	if untried := named(results, "UNTRIED"); len(untried) > 0 {
 		t.Errorf("could not be tried: %v", untried)
 	}
-	if most := len(results) / 2; len(escaped) < most {
-		t.Errorf("%d attempts succeeded, want %d at least: a suite that never succeeds proves nothing", len(escaped), most)
-	}
+	everything := fullRoot(t)
 	for _, refused := range named(results, "refused") {
-		if slices.Contains(byMachine, refused) || os.Getuid() != 0 && slices.Contains(forRoot, refused) {
-			continue
+		if !slices.Contains(byMachine, refused) && (everything || !slices.Contains(forRoot, refused)) {
+			t.Errorf("%s was refused although nothing is isolated", refused)
 		}
-		if os.Getuid() == 0 && slices.Contains(forRoot, refused) && !fullRoot(t) {
-			continue
+	}
+	for _, without := range named(results, "n/a") {
+		a, _ := find(without)
+		if a.insideOnly == "" && !slices.Contains(byMachine, without) && !slices.Contains(forRoot, without) {
+			t.Errorf("%s was not tried although any machine has what it needs", without)
 		}
-		t.Errorf("%s was refused although nothing is isolated", refused)
+	}
+	// An ordinary user in a container has the least; elsewhere it is half of them and more.
+	if len(escaped) < len(results)/3 {
+		t.Errorf("%d of %d attempts succeeded: a suite that fails anyway proves nothing", len(escaped), len(results))
 	}
 }
 
