@@ -14,18 +14,17 @@ func executable() []attempt {
 	const readOnly = "permission denied, or read-only"
 	return []attempt{
 		{name: "write-program", group: group, expected: readOnly, try: writeProgram},
-		{name: "write-proc-exe", group: group, expected: readOnly, try: func(*Targets) outcome { return openForWriting("/proc/self/exe") }},
+		{name: "write-proc-exe", group: group, expected: readOnly, try: func(t *Targets) outcome { return openForWriting(t, "/proc/self/exe") }},
 		{name: "reopen-for-writing", group: group, expected: readOnly, try: reopenForWriting},
 		{name: "run-shell", group: group, expected: "no such file, or permission denied", try: runShell},
 	}
 }
 
-// openForWriting opens without a change. A program that runs is refused as busy, after
-// the kernel has found that the caller might write it.
-func openForWriting(path string) outcome {
+// openForWriting opens without a change.
+func openForWriting(t *Targets, path string) outcome {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, unix.ETXTBSY) {
-		return obtained("might write %s while nobody runs it", path)
+		return judgeBusy(t, path)
 	}
 	if err != nil {
 		return refused(err)
@@ -34,21 +33,34 @@ func openForWriting(path string) outcome {
 	return obtained("opened %s for writing", path)
 }
 
+// judgeBusy finds out what becomes of a program that could not be opened because it runs,
+// as this one always does. The kernel says so before it looks at how the file is mounted,
+// which access(2) tells, and before it asks Landlock, which nothing tells.
+func judgeBusy(t *Targets, path string) outcome {
+	if err := unix.Access(path, unix.W_OK); err != nil {
+		return refused(err)
+	}
+	if t.Inside {
+		return notApplicable("a running program cannot be written anyway; its rights and its mount would allow it, Landlock may not")
+	}
+	return obtained("might write %s while nobody runs it", path)
+}
+
 // program is the path under which this program was started. os.Executable needs /proc.
 func program() string { return os.Args[0] }
 
-func writeProgram(*Targets) outcome {
-	return openForWriting(program())
+func writeProgram(t *Targets) outcome {
+	return openForWriting(t, program())
 }
 
 // reopenForWriting turns a descriptor that it may only read into one that it may write.
-func reopenForWriting(*Targets) outcome {
+func reopenForWriting(t *Targets) outcome {
 	file, err := os.Open(program())
 	if err != nil {
 		return refused(err)
 	}
 	defer file.Close()
-	return openForWriting(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+	return openForWriting(t, fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
 }
 
 func runShell(t *Targets) outcome {

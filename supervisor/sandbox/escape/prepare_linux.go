@@ -30,11 +30,11 @@ type outside struct {
 }
 
 // Prepare plants what the attempts aim at: files in a new folder below dir, which is made
-// when it is missing and stays, links in own,
-// which is the folder that the sandboxed service may write and may be "", sockets on
-// loopback, processes that sleep and end by themselves after 15 minutes, queues of the
-// kernel. It blocks for some milliseconds. What this machine refuses to give is left out,
-// and the attempts that need it say so. The caller closes the targets.
+// when it is missing and stays; links in own, the folder that the sandboxed service may
+// write, which may be ""; sockets on loopback; processes that sleep and end by themselves
+// after 15 minutes; queues of the kernel. It blocks for some milliseconds. What this
+// machine refuses to give is left out, and the attempts that need it say so. The caller
+// closes the targets.
 //
 // It sets a variable in this process's environment and holds a descriptor that a child
 // inherits, as a careless supervisor would: start nothing else meanwhile.

@@ -14,6 +14,7 @@ func privileges() []attempt {
 		{name: "raise-capability", group: group, expected: denied, try: raiseCapability},
 		{name: "ambient-capability", group: group, expected: denied, try: raiseAmbient},
 		{name: "setuid-program", group: group, expected: "no new privileges", try: allowsNewPrivileges},
+		{name: "make-setuid-file", group: group, expected: denied, try: makeSetuid},
 		{name: "become-another-user", group: group, expected: denied, try: becomeAnother},
 		{name: "set-groups", group: group, expected: denied, try: setGroups},
 	}
@@ -73,6 +74,16 @@ func allowsNewPrivileges(*Targets) outcome {
 		return withheld("programs that it starts gain nothing")
 	}
 	return obtained("a setuid program that it starts gets its owner's rights")
+}
+
+// makeSetuid makes a file that would run with this user's rights, whoever runs it: left
+// in a folder that others see, it is a way back in.
+func makeSetuid(*Targets) outcome {
+	const path = "setuid"
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return untried("no file to make setuid: %v", err)
+	}
+	return did(os.Chmod(path, 0o700|os.ModeSetuid), "made a setuid file")
 }
 
 // becomeAnother changes this thread only, and this process ends right after.
