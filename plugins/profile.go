@@ -1,5 +1,7 @@
 package plugins
 
+import "cmp"
+
 // Profile is what a service has of the machine while it is isolated, beyond its own
 // sockets, its program and a temporary folder of its own. The zero value grants nothing.
 type Profile struct {
@@ -48,3 +50,11 @@ const (
 	DefaultOpenFiles = 8192
 	DefaultTmpBytes  = 64 << 20
 )
+
+// WithDefaults returns l with the defaults of what it leaves out.
+func (l Limits) WithDefaults() Limits {
+	l.Processes = cmp.Or(l.Processes, DefaultProcesses)
+	l.OpenFiles = cmp.Or(l.OpenFiles, DefaultOpenFiles)
+	l.TmpBytes = cmp.Or(l.TmpBytes, DefaultTmpBytes)
+	return l
+}

@@ -24,7 +24,7 @@ func sandboxCommand() *cli.Command {
 		Name:        "sandbox",
 		Usage:       "show, try and enter the sandboxes of services",
 		Description: "A service runs in one after `ocis server --isolate=SERVICE`; docs/security.md says what that keeps in.",
-		Subcommands: []*cli.Command{sandboxReportCommand(), sandboxShellCommand()},
+		Subcommands: append([]*cli.Command{sandboxReportCommand(), sandboxTestCommand(), sandboxShellCommand()}, attemptCommands()...),
 		Action:      unknownSubcommand,
 	}
 }

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"slices"
+
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
@@ -37,11 +39,26 @@ const setID = unix.S_ISUID | unix.S_ISGID
 // anyOf is true when one of the bits is set.
 func anyOf(argument int, bits uint32) []test { return []test{{argument, bits, bpf.JumpNotEqual, 0}} }
 
-// deniedCalls returns what the filter refuses.
-func deniedCalls(network bool) []call {
+// shared are the queues and the memory of System V, which all processes outside of an ipc
+// namespace have in common. In one of its own a program may use them.
+var shared = []uint32{
+	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MSGCTL,
+	unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL, unix.SYS_MQ_OPEN,
+}
+
+// deniedCalls returns what the filter refuses: more where the process has no namespaces of
+// its own.
+func deniedCalls(network, own bool) []call {
+	numbers := slices.Concat(refused, refusedHere)
+	if !own {
+		numbers = append(numbers, shared...)
+	}
 	var calls []call
-	for _, number := range append(refused, refusedHere...) {
+	for _, number := range numbers {
 		calls = append(calls, call{number: number})
+	}
+	if !own { // the limits of other processes of the user; 0 stands for the own one
+		calls = append(calls, call{number: unix.SYS_PRLIMIT64, tests: anyOf(0, 0xffffffff)})
 	}
 	calls = append(calls, deniedHere...)
 	calls = append(calls,

@@ -42,6 +42,9 @@ type Plan struct {
 	Mounts  []Mount        `json:"mounts"`
 	Network bool           `json:"network"`
 	Limits  plugins.Limits `json:"limits"`
+	// MemoryBytes bounds the memory of each process, where no control group bounds that of all;
+	// 0: it does not.
+	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
 	// Environment names the variables that the program gets; see plugins.Profile.
 	Environment []string `json:"environment"`
 	Dir         string   `json:"dir"` // where the program is executed
@@ -70,7 +73,7 @@ var libraries = []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "
 func NewPlan(d plugins.Declaration, paths config.Paths, strict bool, program string) (Plan, error) {
 	p := Plan{
 		Service: d.Name, Strict: strict, Base: filepath.Join(paths.Run, "sandbox"), Network: d.Profile.Network,
-		Limits: withDefaults(d.Profile.Limits), Environment: slices.Concat(common, ownVariables(d)),
+		Limits: d.Profile.Limits.WithDefaults(), Environment: slices.Concat(common, ownVariables(d)),
 	}
 	var err error
 	if p.Dir, err = os.Getwd(); err != nil { // so that a relative path means the same
@@ -140,13 +143,6 @@ func reason(err error) error {
 		return at.Err
 	}
 	return err
-}
-
-func withDefaults(l plugins.Limits) plugins.Limits {
-	l.Processes = cmp.Or(l.Processes, plugins.DefaultProcesses)
-	l.OpenFiles = cmp.Or(l.OpenFiles, plugins.DefaultOpenFiles)
-	l.TmpBytes = cmp.Or(l.TmpBytes, plugins.DefaultTmpBytes)
-	return l
 }
 
 // linkedDynamically tells whether a program needs an interpreter: a shared library's

@@ -16,7 +16,7 @@ func (s *stage) filter() (string, error) {
 	if !ok {
 		return "", fmt.Errorf("the system calls of %s are not known", runtime.GOARCH)
 	}
-	rules := deniedCalls(s.plan.Network)
+	rules := deniedCalls(s.plan.Network, s.own)
 	instructions, err := bpf.Assemble(program(arch, rules))
 	if err != nil {
 		return "", fmt.Errorf("assemble the filter: %w", err)

@@ -12,9 +12,9 @@ import (
 )
 
 // verdict runs the filter over a system call.
-func verdict(t *testing.T, network bool, arch uint32, number uint32, arguments ...uint64) uint32 {
+func verdict(t *testing.T, network, own bool, arch uint32, number uint32, arguments ...uint64) uint32 {
 	t.Helper()
-	machine, err := bpf.NewVM(program(architectures[runtime.GOARCH], deniedCalls(network)))
+	machine, err := bpf.NewVM(program(architectures[runtime.GOARCH], deniedCalls(network, own)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +70,14 @@ func TestTheFilterRefusesWhatNoServiceNeeds(t *testing.T) {
 		{"a bit above the lower half", false, unix.SYS_CLONE, []uint64{1<<40 | unix.CLONE_NEWUSER}, refusedWith(unix.EPERM)},
 		{"the second set of calls", false, x32 | unix.SYS_READ, nil, refusedWith(unix.ENOSYS)},
 	} {
-		if got := verdict(t, c.network, ours, c.number, c.arguments...); got != c.want {
+		if got := verdict(t, c.network, true, ours, c.number, c.arguments...); got != c.want {
 			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)
 		}
 	}
 }
 
 func TestTheCallsOfAnotherArchitectureEndTheProcess(t *testing.T) {
-	if got := verdict(t, true, unix.AUDIT_ARCH_S390, unix.SYS_READ); got != unix.SECCOMP_RET_KILL_PROCESS {
+	if got := verdict(t, true, true, unix.AUDIT_ARCH_S390, unix.SYS_READ); got != unix.SECCOMP_RET_KILL_PROCESS {
 		t.Errorf("got %#x", got)
 	}
 }
@@ -89,8 +89,25 @@ func TestEveryCallThatIsRefusedIsRefusedOnce(t *testing.T) {
 			t.Errorf("call %d is there twice", number)
 		}
 		seen[number] = true
-		if got := verdict(t, true, architectures[runtime.GOARCH], number); got != refusedWith(unix.EPERM) {
+		if got := verdict(t, true, true, architectures[runtime.GOARCH], number); got != refusedWith(unix.EPERM) {
 			t.Errorf("call %d: %#x", number, got)
+		}
+	}
+}
+
+func TestWithoutNamespacesMoreIsRefused(t *testing.T) {
+	ours := architectures[runtime.GOARCH]
+	for _, c := range []struct {
+		number    uint32
+		arguments []uint64
+		own, not  uint32
+	}{
+		{unix.SYS_SHMGET, nil, unix.SECCOMP_RET_ALLOW, refusedWith(unix.EPERM)},
+		{unix.SYS_PRLIMIT64, []uint64{0}, unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_ALLOW},
+		{unix.SYS_PRLIMIT64, []uint64{4711}, unix.SECCOMP_RET_ALLOW, refusedWith(unix.EPERM)},
+	} {
+		if own, not := verdict(t, false, true, ours, c.number, c.arguments...), verdict(t, false, false, ours, c.number, c.arguments...); own != c.own || not != c.not {
+			t.Errorf("call %d %v: %#x in namespaces, %#x without", c.number, c.arguments, own, not)
 		}
 	}
 }

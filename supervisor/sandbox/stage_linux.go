@@ -25,6 +25,7 @@ type outcome struct {
 // stage is this process while it builds a sandbox around itself.
 type stage struct {
 	plan   Plan
+	own    bool // it is in namespaces of its own
 	layers []client.Layer
 	noProc error // why there is no /proc
 }
@@ -73,15 +74,15 @@ func text(err error) string {
 // build adds one layer after the other. The order matters: each takes away what those
 // before it needed.
 func (s *stage) build() error {
-	own := os.Getpid() == 1 // in namespaces of its own
+	s.own = os.Getpid() == 1
 	for _, step := range []struct {
 		name    string
 		applies bool
 		apply   func(*stage) (detail string, err error)
 	}{
-		{LayerFiles, own, (*stage).showFiles},
-		{LayerProc, own, (*stage).showProcesses},
-		{LayerHostname, own, (*stage).rename},
+		{LayerFiles, s.own, (*stage).showFiles},
+		{LayerProc, s.own, (*stage).showProcesses},
+		{LayerHostname, s.own, (*stage).rename},
 		{LayerPrivileges, true, (*stage).renounce},
 		{LayerLimits, true, (*stage).limit},
 		{LayerLandlock, true, (*stage).restrict},
@@ -148,8 +149,11 @@ func (s *stage) limit() (string, error) {
 		err = errors.Join(err, setLimit(unix.RLIMIT_FSIZE, l.FileBytes))
 		detail += fmt.Sprintf(", files of %d MiB", l.FileBytes>>20)
 	}
+	if s.plan.MemoryBytes > 0 && !raceDetector {
+		err = errors.Join(err, setLimit(unix.RLIMIT_DATA, s.plan.MemoryBytes))
+	}
 	// Outside of a user namespace of its own, all processes of the user would count.
-	if os.Getpid() == 1 && kernelIsAtLeast(threadsCountedAlone) {
+	if s.own && kernelIsAtLeast(threadsCountedAlone) {
 		err = errors.Join(err, setLimit(unix.RLIMIT_NPROC, uint64(l.Processes)))
 		if os.Getuid() != 0 { // root's are not counted
 			detail += fmt.Sprintf(", %d processes and threads", l.Processes)

@@ -1,9 +1,9 @@
 // Package box runs a program in the sandbox of a service, for the commands that show or
 // try what it keeps in.
 //
-// It owns the way into the sandbox without a supervisor: the same plan, the same stage and
-// the same settings as the service's children have, but for the memory limit, which needs
-// the supervisor's control groups. It leaves to the commands what is run.
+// It owns the way into the sandbox without a supervisor (Start): the same plan, stage and
+// settings as the service's children have, and a control group of its own; and the suite of
+// attempts to get out of one (Try). It leaves to the commands what they show.
 package box
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
@@ -32,6 +33,8 @@ type Program struct {
 	Args  []string // the executable, absolute, and its arguments
 	Show  []string // what the sandbox shows beyond the profile, with the right to execute it
 	Files []*os.File
+
+	MemoryBytes uint64 // what it may take; 0: no limit
 }
 
 // Running is a program in a sandbox.
@@ -39,6 +42,7 @@ type Running struct {
 	Layers  []client.Layer // around it
 	process *process.Process
 	folder  string // its control folder
+	groups  *memory.Groups
 }
 
 // buildTimeout bounds the building of a sandbox, which takes milliseconds.
@@ -59,8 +63,9 @@ func Start(p Program) (*Running, error) {
 	if r.folder, err = os.MkdirTemp(paths.Run, "box"); err != nil {
 		return nil, fmt.Errorf("prepare the sandbox: %w", err)
 	}
+	r.groups = memory.Open(r.folder)
 	if err := r.start(p, sandboxed); err != nil {
-		os.RemoveAll(r.folder)
+		r.clear()
 		return nil, err
 	}
 	return r, nil
@@ -70,6 +75,15 @@ func (r *Running) start(p Program, sandboxed *child.Sandbox) error {
 	spec := process.Spec{
 		Path: p.Args[0], Args: p.Args, Files: p.Files,
 		Env: supervisor.ForSandbox(os.Environ(), p.Service, p.Others, p.Source.Paths),
+	}
+	group, err := r.groups.Take(p.Service.Name, p.MemoryBytes)
+	switch {
+	case err != nil:
+		return err
+	case group != nil:
+		spec.Place = group.Place
+	default:
+		sandboxed.Plan.MemoryBytes = p.MemoryBytes
 	}
 	spec, entry, err := sandboxed.Enter(spec, r.folder)
 	if err != nil {
@@ -96,8 +110,13 @@ func (r *Running) Wait(ctx context.Context) process.Exit {
 		_ = r.process.SignalGroup(syscall.SIGKILL) // gone is as good
 		<-r.process.Done()
 	}
-	os.RemoveAll(r.folder)
+	r.clear()
 	return r.process.Exit()
+}
+
+func (r *Running) clear() {
+	r.groups.Close()
+	os.RemoveAll(r.folder)
 }
 
 // Signal passes a signal on to the program and what it started.
