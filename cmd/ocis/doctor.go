@@ -8,7 +8,6 @@ import (
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/doctor"
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
-	"github.com/owncloud/ocis-runtime/plugins/config"
 )
 
 func doctorCommand() *cli.Command {
@@ -41,11 +40,7 @@ func doctorCommand() *cli.Command {
 
 // wouldStart plans a start, with a new ocis.yaml in mind when there is none.
 func wouldStart() (doctor.Plan, error) {
-	text, _, err := newConfig()
-	if err != nil {
-		return doctor.Plan{}, err
-	}
-	src, err := config.OpenOr(text)
+	src, err := openOrNew()
 	if err != nil {
 		return doctor.Plan{}, err
 	}

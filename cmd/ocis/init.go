@@ -108,6 +108,16 @@ func newConfig() (text []byte, made *firstStart, err error) {
 	return append([]byte(configHeader), body...), &firstStart{password: content.Users.AdminPassword, given: given}, nil
 }
 
+// openOrNew reads the configuration, or takes a new one for it when there is none. It
+// writes nothing.
+func openOrNew() (*config.Source, error) {
+	text, _, err := newConfig()
+	if err != nil {
+		return nil, err
+	}
+	return config.OpenOr(text)
+}
+
 func writeConfig(paths config.Paths) (*firstStart, error) {
 	text, made, err := newConfig()
 	if err == nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/owncloud/ocis-runtime/cmd/internal/box"
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
 	"github.com/owncloud/ocis-runtime/plugins"
-	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 )
@@ -156,7 +155,7 @@ func passOn(running *box.Running) (stop func()) {
 // sandboxed returns a program without arguments in the sandbox of a service, which is
 // SERVICE or SERVICE:best-effort.
 func sandboxed(text string) (box.Program, error) {
-	src, err := config.Open()
+	src, err := openOrNew()
 	if err != nil {
 		return box.Program{}, err
 	}

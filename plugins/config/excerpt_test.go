@@ -3,7 +3,9 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -72,5 +74,39 @@ func TestWrongIsolationIsSaidWithItsLine(t *testing.T) {
 	err := openWith(t, "token:\n  isolate: true\n").Fill("token", &struct{}{})
 	if err == nil || !strings.Contains(err.Error(), "unknown key token.isolate") {
 		t.Errorf("a section that is no service's: %v", err)
+	}
+}
+
+func TestSettingsThatWereGivenAreInsteadOfTheFile(t *testing.T) {
+	openWith(t, "web:\n  title: from the file\n")
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write.WriteString("web:\n  title: given\n"); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	given, err := syscall.Dup(int(read.Fd())) // Open closes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	t.Setenv(SettingsVariable, strconv.Itoa(given))
+	var settings struct {
+		Title string `yaml:"title"`
+	}
+	for _, want := range []string{"given", "from the file"} { // they can be read once
+		src, err := Open()
+		if err == nil {
+			err = src.Fill("web", &settings)
+		}
+		if err != nil || settings.Title != want {
+			t.Errorf("%q %v, want %q", settings.Title, err, want)
+		}
+	}
+	t.Setenv(SettingsVariable, "x")
+	if _, err := Open(); err == nil || err.Error() != "OCIS_CHILD_SETTINGS=x is no descriptor" {
+		t.Errorf("got %v", err)
 	}
 }

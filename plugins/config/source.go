@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"gopkg.in/yaml.v3"
 )
@@ -36,6 +37,10 @@ func OpenOr(missing []byte) (*Source, error) {
 		return nil, err
 	}
 	src := &Source{Paths: paths, getenv: os.Getenv}
+	if number, given := os.LookupEnv(SettingsVariable); given {
+		src.sections, err = parseGiven(paths.File(), number)
+		return src, err
+	}
 	data, err := os.ReadFile(paths.File())
 	if errors.Is(err, fs.ErrNotExist) {
 		src.sections, err = parse(paths.File(), missing)
@@ -49,6 +54,27 @@ func OpenOr(missing []byte) (*Source, error) {
 	}
 	src.sections, err = parse(paths.File(), data)
 	return src, err
+}
+
+// SettingsVariable names the descriptor from which a process reads its settings, instead of
+// ocis.yaml, which it may not see.
+const SettingsVariable = "OCIS_CHILD_SETTINGS"
+
+// parseGiven reads the settings that the supervisor gave this process, which can be done
+// once.
+func parseGiven(file, number string) (map[string]section, error) {
+	descriptor, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%s is no descriptor", SettingsVariable, number)
+	}
+	os.Unsetenv(SettingsVariable)
+	given := os.NewFile(uintptr(descriptor), "settings")
+	defer given.Close()
+	data, err := io.ReadAll(given)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the settings from descriptor %d: %w", descriptor, err)
+	}
+	return parse(file, data)
 }
 
 // Exists tells whether there is an ocis.yaml.

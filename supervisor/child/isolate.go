@@ -1,14 +1,8 @@
 package child
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
@@ -25,21 +19,11 @@ type Sandbox struct {
 }
 
 // Enter changes spec so that what it starts is isolated. controlDir is a folder that it alone
-// has; it holds its settings also. The entry must be closed.
+// has. The entry must be closed.
 func (s *Sandbox) Enter(spec process.Spec, controlDir string) (process.Spec, *sandbox.Entry, error) {
-	folder := filepath.Join(controlDir, "config")
-	if err := os.Mkdir(folder, 0o700); err != nil {
-		return spec, nil, fmt.Errorf("pass the settings on: %w", err)
-	}
-	if err := os.WriteFile(config.Paths{Config: folder}.File(), s.Settings, 0o600); err != nil {
-		return spec, nil, fmt.Errorf("pass the settings on: %w", err)
-	}
 	plan := s.Plan
 	plan.Grant(sandbox.AccessWrite, controlDir)
-	const variable = "OCIS_CONFIG_DIR="
-	spec.Env = slices.DeleteFunc(spec.Env, func(v string) bool { return strings.HasPrefix(v, variable) })
-	spec.Env = append(spec.Env, variable+folder)
-	return plan.Wrap(spec, s.Binary)
+	return plan.Wrap(spec, s.Binary, s.Settings)
 }
 
 // reportTimeout bounds the wait for a sandbox's report. It comes before the handshake, or

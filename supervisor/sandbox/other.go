@@ -20,7 +20,7 @@ type Entry struct{}
 func Stage([]string) {}
 
 // Wrap is possible on Linux only.
-func (p Plan) Wrap(spec process.Spec, _ string) (process.Spec, *Entry, error) {
+func (p Plan) Wrap(spec process.Spec, _ string, _ []byte) (process.Spec, *Entry, error) {
 	return spec, nil, errLinux
 }
 

@@ -66,7 +66,7 @@ func (b *box) start(script string) (*process.Process, *Entry, io.ReadCloser, err
 	b.t.Cleanup(func() { read.Close() })
 	spec, entry, err := b.plan.Wrap(process.Spec{
 		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: b.env, Files: []*os.File{nil, write, write},
-	}, binary)
+	}, binary, []byte("web: {}\n"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -163,8 +163,11 @@ func TestTheProgramGetsNoDescriptorAndNoVariableBeyondItsOwn(t *testing.T) {
 	b := newBox(t, plugins.Profile{Environment: []string{"WANTED"}})
 	b.env = append(b.env, "WANTED=1", "SECRET=1", "WEB_ADDR=x", "STORAGE_ADDR=x")
 	got, _ := b.run("ls /proc/self/fd | tr '\\n' ' '; env")
-	if fields := strings.Fields(got); len(fields) < 4 || strings.Join(fields[:4], " ") != "0 1 2 3" { // 3 is ls's own
+	if fields := strings.Fields(got); len(fields) < 5 || strings.Join(fields[:5], " ") != "0 1 2 3 4" { // 3 has the settings, and 4 is ls's own
 		t.Errorf("descriptors: %s", got)
+	}
+	if got, _ := b.run("cat <&$OCIS_CHILD_SETTINGS"); got != "web: {}" {
+		t.Errorf("the settings are %q", got)
 	}
 	for _, part := range []string{"WANTED=1", "WEB_ADDR=x"} {
 		if !strings.Contains(got, part) {
@@ -210,7 +213,7 @@ func TestAStrictPlanFailsWhereALayerIsMissingAndABestEffortOneSaysSo(t *testing.
 	b.plan.Strict = false
 	b.plan.Mounts = b.plan.Mounts[:len(b.plan.Mounts)-1]
 	b.plan.Base = "/dev/null/x"
-	if _, _, err := b.plan.Wrap(process.Spec{Args: []string{"sh"}}, "/bin/sh"); err == nil {
+	if _, _, err := b.plan.Wrap(process.Spec{Args: []string{"sh"}}, "/bin/sh", nil); err == nil {
 		t.Error("a base that cannot be is taken")
 	}
 }
@@ -221,7 +224,7 @@ func TestAProgramThatCannotBeExecutedIsSaidToBeThat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, entry, err := b.plan.Wrap(process.Spec{Path: "/etc/nothing", Args: []string{"x"}, Files: []*os.File{nil, nil, nil}}, binary)
+	spec, entry, err := b.plan.Wrap(process.Spec{Path: "/etc/nothing", Args: []string{"x"}, Files: []*os.File{nil, nil, nil}}, binary, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
@@ -29,32 +31,47 @@ type Entry struct {
 }
 
 // Wrap changes what is executed: first comes the stage, which is binary, and then what spec
-// said, in the sandbox. The entry must be closed.
-func (p Plan) Wrap(spec process.Spec, binary string) (process.Spec, *Entry, error) {
-	if err := os.MkdirAll(p.Base, 0o700); err != nil {
-		return spec, nil, fmt.Errorf("prepare the sandbox: %w", err)
-	}
+// said, in the sandbox, with settings in a descriptor. The entry must be closed.
+func (p Plan) Wrap(spec process.Spec, binary string, settings []byte) (process.Spec, *Entry, error) {
 	p.Program, p.Args = spec.Path, spec.Args
-	data, err := json.Marshal(p)
+	entry := &Entry{plan: p}
+	err := entry.open(settings)
 	if err != nil {
+		entry.Close()
 		return spec, nil, fmt.Errorf("prepare the sandbox: %w", err)
 	}
-	plan, err := pipeWith(data)
+	given := len(spec.Files)
+	spec.Files = slices.Concat(spec.Files, entry.theirs)
+	spec.Env = append(cut(spec.Env, p.Environment), config.SettingsVariable+"="+strconv.Itoa(given))
+	spec.Path, spec.Args = binary, []string{spec.Args[0], stageName, strconv.Itoa(given + 1)}
+	spec.Place = entry.place(spec.Place)
+	entry.variables = len(spec.Env)
+	return spec, entry, nil
+}
+
+// open makes what the child finds: the settings, the plan, and where to report. None of it
+// is on disk, which may be full.
+func (e *Entry) open(settings []byte) error {
+	if err := os.MkdirAll(e.plan.Base, 0o700); err != nil {
+		return err
+	}
+	plan, err := json.Marshal(e.plan)
 	if err != nil {
-		return spec, nil, fmt.Errorf("prepare the sandbox: %w", err)
+		return err
+	}
+	for _, data := range [][]byte{settings, plan} {
+		file, err := pipeWith(data)
+		if err != nil {
+			return err
+		}
+		e.theirs = append(e.theirs, file)
 	}
 	ours, theirs, err := os.Pipe()
 	if err != nil {
-		plan.Close()
-		return spec, nil, fmt.Errorf("prepare the sandbox: %w", err)
+		return err
 	}
-	entry := &Entry{plan: p, theirs: []*os.File{plan, theirs}, status: ours}
-	spec.Path, spec.Args = binary, []string{spec.Args[0], stageName, strconv.Itoa(len(spec.Files))}
-	spec.Files = append(append([]*os.File(nil), spec.Files...), plan, theirs)
-	spec.Env = cut(spec.Env, p.Environment)
-	entry.variables = len(spec.Env)
-	spec.Place = entry.place(spec.Place)
-	return spec, entry, nil
+	e.status, e.theirs = ours, append(e.theirs, theirs)
+	return nil
 }
 
 // pipeWith returns a pipe's end from which data can be read.
@@ -189,5 +206,7 @@ func (e *Entry) born() []client.Layer {
 // Close frees what the entry holds.
 func (e *Entry) Close() {
 	e.Started()
-	e.status.Close()
+	if e.status != nil {
+		e.status.Close()
+	}
 }

@@ -94,6 +94,7 @@ func aim(p Program) (*escape.Targets, func() error, error) {
 	targets.Network = p.Service.Profile.Network
 	targets.Limits = escape.Limits{
 		Processes: limits.Processes, FileBytes: limits.FileBytes, TmpBytes: limits.TmpBytes, MemoryBytes: tryMemory,
+		Descriptors: []int{3}, // the settings
 	}
 	targets.Runtime = escape.Runtime{
 		Config: paths.File(), Control: filepath.Join(paths.Run, client.SocketName), RunDir: paths.Run, BaseDir: paths.Base,
