@@ -42,10 +42,10 @@ func asUser(t *testing.T, uid int, args ...string) (stdout, stderr string, code 
 	return out.String(), errs.String(), command.ProcessState.ExitCode()
 }
 
-func accounts() map[string]int { return map[string]int{"root": 0, "an ordinary user": nobody} }
+func bothUsers() map[string]int { return map[string]int{"root": 0, "an ordinary user": nobody} }
 
 func TestNothingGetsOutOfASandbox(t *testing.T) {
-	for name, uid := range accounts() {
+	for name, uid := range bothUsers() {
 		for _, service := range familyNames() {
 			t.Run(name+" "+service, func(t *testing.T) {
 				out, errs, code := asUser(t, uid, "sandbox", "test", service, "--json")
@@ -71,7 +71,7 @@ func TestNothingGetsOutOfASandbox(t *testing.T) {
 }
 
 func TestTheAttemptsToGetOutAreReal(t *testing.T) {
-	for name, uid := range accounts() {
+	for name, uid := range bothUsers() {
 		t.Run(name, func(t *testing.T) {
 			out, errs, code := asUser(t, uid, "sandbox", "test", "storage", "--without", "--json")
 			var suite suiteResult
