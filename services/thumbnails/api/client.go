@@ -127,10 +127,14 @@ func newRequest(ctx context.Context, address string, content io.ReaderAt, size i
 		return http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, io.NewSectionReader(content, 0, size))
-	if err == nil {
-		request.ContentLength = size
+	if err != nil {
+		return nil, err
 	}
-	return request, err
+	request.ContentLength = size
+	if size == 0 { // with a body it would mean that the length is not known
+		request.Body = http.NoBody
+	}
+	return request, nil
 }
 
 func (c *Client) send(request *http.Request) (Preview, error) {
