@@ -17,6 +17,7 @@ import (
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	thumbnailsapi "github.com/owncloud/ocis-runtime/services/thumbnails/api"
 )
 
 // Name and Summary describe the service.
@@ -61,9 +62,12 @@ func New(src *config.Source) (plugins.Service, error) {
 			defer stop()
 			content := descriptor.NewClient(src.Paths.Socket(storageName, contentSocket))
 			defer content.Close()
+			previews := thumbnailsapi.NewClient(directory)
+			defer previews.Close()
 			h := &handler{
 				storage:  storageapi.NewStorageService(storageName, microservice.NewClient(directory)),
 				content:  content,
+				previews: previews,
 				patience: patience,
 				log:      child.Log(),
 			}
