@@ -86,10 +86,10 @@ func newService(src *config.Source, decode decoder) (plugins.Service, error) {
 			MemoryWeight: 4,
 			StopGrace:    stopGrace,
 			Profile: plugins.Profile{
-				Isolate:     true,
+				Isolate:     plugins.IsolationBestEffort,
 				Write:       []string{folder},
 				Settings:    []string{"token.verifying_key"},
-				Environment: []string{"THUMBNAILS_*", "OCIS_TOKEN_VERIFYING_KEY"},
+				Environment: []string{"OCIS_TOKEN_VERIFYING_KEY"},
 				Limits: plugins.Limits{
 					Processes: maxProcesses,
 					OpenFiles: maxOpenFiles,

@@ -50,7 +50,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Summary:      Summary,
 			Needs:        []string{storageName},
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
-			Profile:      microservice.Profile(storageName),
+			Profile:      microservice.Profile(storageName, thumbnailsapi.Service),
 			MemoryWeight: 3,
 			StopGrace:    stopGrace,
 		},
