@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"image"
+	"image/color"
 	"image/png"
 	"net/http"
 	"sync"
@@ -11,19 +12,19 @@ import (
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
 )
 
-// greyPNG is a picture of one shade; its file is small.
-func greyPNG(t *testing.T, width, height int) string {
+// blackPNG is a picture whose file is small, however large it is.
+func blackPNG(t *testing.T, width, height int) string {
 	t.Helper()
 	var file bytes.Buffer
-	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
+	if err := png.Encode(&file, image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{color.Black, color.White})); err != nil {
 		t.Fatal(err)
 	}
 	return file.String()
 }
 
 func TestAPictureThatIsTooMuchEndsOneProcessAndNobodyElseNotices(t *testing.T) {
-	server := ocistest.Start(t, "THUMBNAILS_DECODE_TIMEOUT=100ms", "OCIS_MEMORY_LIMIT=8GiB")
-	for path, content := range map[string]string{"/small.png": greyPNG(t, 200, 100), "/bomb.png": greyPNG(t, 7000, 7000), "/text": "no picture"} {
+	server := ocistest.Start(t, "THUMBNAILS_DECODE_TIMEOUT=500ms", "THUMBNAILS_MAX_PIXELS=200000000", "OCIS_MEMORY_LIMIT=8GiB")
+	for path, content := range map[string]string{"/small.png": blackPNG(t, 200, 100), "/bomb.png": blackPNG(t, 14_000, 14_000), "/text": "no picture"} {
 		if status, body := server.Do("PUT", home+path, content); status != http.StatusCreated {
 			t.Fatalf("%d %s", status, body)
 		}
