@@ -9,6 +9,7 @@ import (
 	"github.com/owncloud/ocis-runtime/services/nats"
 	"github.com/owncloud/ocis-runtime/services/proxy"
 	"github.com/owncloud/ocis-runtime/services/storage"
+	"github.com/owncloud/ocis-runtime/services/thumbnails"
 	"github.com/owncloud/ocis-runtime/services/users"
 	"github.com/owncloud/ocis-runtime/services/web"
 	"github.com/owncloud/ocis-runtime/services/webdav"
@@ -26,6 +27,7 @@ var family = []builtin{
 	{nats.Name, nats.Summary, nats.New},
 	{users.Name, users.Summary, users.New},
 	{storage.Name, storage.Summary, storage.New},
+	{thumbnails.Name, thumbnails.Summary, thumbnails.New},
 	{webdav.Name, webdav.Summary, webdav.New},
 	{frontend.Name, frontend.Summary, frontend.New},
 	{web.Name, web.Summary, web.New},

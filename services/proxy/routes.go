@@ -21,6 +21,7 @@ var routes = []struct {
 	{"/remote.php/", serviceWebDAV},
 	{"/webdav/", serviceWebDAV},
 	{"/dav/", serviceWebDAV},
+	{"/thumbnails/", serviceWebDAV}, // who checks what the user may see
 	{"/status.php/", serviceFrontend},
 	{"/ocs/", serviceFrontend},
 	{"/", serviceWeb},

@@ -36,6 +36,7 @@ var exceptions = map[int]string{
 	http.StatusConflict:             "Conflict",
 	http.StatusPreconditionFailed:   "PreconditionFailed",
 	http.StatusUnsupportedMediaType: "UnsupportedMediaType",
+	http.StatusUnprocessableEntity:  "UnprocessableEntity",
 	http.StatusLocked:               "Locked",
 	http.StatusNotImplemented:       "NotImplemented",
 	http.StatusServiceUnavailable:   "ServiceUnavailable",

@@ -20,6 +20,9 @@ import (
 const inlineLimit = 256 << 10
 
 func get(w http.ResponseWriter, r *request) error {
+	if r.wantsPreview() {
+		return preview(w, r)
+	}
 	conditions, err := r.ifHeader()
 	if err != nil {
 		return err
@@ -38,10 +41,16 @@ func get(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// content is that of a file, to be read from anywhere.
+type content interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
 // opened is a resource with its content, unless it is a folder.
 type opened struct {
 	entry   *storageapi.Entry
-	content io.ReadSeeker
+	content content
 	file    *os.File // what content is, when it was handed over; to be closed
 }
 
@@ -64,6 +73,9 @@ func (r *request) open(ctx context.Context, conditions *storageapi.Conditions) (
 var errFolder = &davError{status: http.StatusMethodNotAllowed, message: "this is a folder: use a WebDAV client to look into it"}
 
 func head(w http.ResponseWriter, r *request) error {
+	if r.wantsPreview() {
+		return preview(w, r)
+	}
 	conditions, err := r.ifHeader()
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	thumbnailsapi "github.com/owncloud/ocis-runtime/services/thumbnails/api"
 )
 
 // Bounds of one call to storage.
@@ -29,6 +30,7 @@ const allowed = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, P
 type handler struct {
 	storage  storageapi.StorageService
 	content  *descriptor.Client
+	previews *thumbnailsapi.Client
 	patience time.Duration // how long a read waits for a storage that is being replaced
 	log      *logrus.Entry
 }
@@ -72,6 +74,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if isTrash(r.URL) {
 		h.serveTrash(w, r, user)
+		return
+	}
+	if path, ok := below(r.URL.Path, thumbnailsRoot); ok {
+		h.serveThumbnail(w, r, user, path)
 		return
 	}
 	root, path, err := locate(r.URL, user.Username)

@@ -18,6 +18,7 @@ import (
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
+	thumbnailsapi "github.com/owncloud/ocis-runtime/services/thumbnails/api"
 )
 
 // Name and Summary describe the service.
@@ -50,7 +51,7 @@ func New(src *config.Source) (plugins.Service, error) {
 			Summary:      Summary,
 			Needs:        []string{storageName},
 			Sockets:      []plugins.Socket{{Network: "unix", Address: src.Paths.Socket(Name, ""), Protocol: "http"}},
-			Profile:      microservice.Profile(storageName),
+			Profile:      microservice.Profile(storageName, thumbnailsapi.Service),
 			MemoryWeight: 3,
 			StopGrace:    stopGrace,
 		},
@@ -62,9 +63,12 @@ func New(src *config.Source) (plugins.Service, error) {
 			defer stop()
 			content := descriptor.NewClient(src.Paths.Socket(storageName, contentSocket))
 			defer content.Close()
+			previews := thumbnailsapi.NewClient(directory)
+			defer previews.Close()
 			h := &handler{
 				storage:  storageapi.NewStorageService(storageName, microservice.NewClient(directory)),
 				content:  content,
+				previews: previews,
 				patience: registry.Patience,
 				log:      child.Log(),
 			}
