@@ -8,5 +8,7 @@
 // hundreds of children cost no operating-system thread each. Elsewhere each child costs
 // one blocked thread.
 //
-// It does not guarantee that descendants which left the process's group end with it.
+// The process's group ends with it. Descendants that left the group do not, but for
+// EndDescendants, which finds them by a variable that they have inherited; its comment says
+// whom it cannot find.
 package process

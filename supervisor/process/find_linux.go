@@ -2,27 +2,23 @@ package process
 
 import (
 	"bytes"
+	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
 )
 
-// FindByEnvironment returns the processes of this user that were started with a variable,
-// such as "NAME=value", in their environment (proc_pid_environ(5): as it was at the start,
-// whatever the process has done to it since).
-func FindByEnvironment(variable string) []Identity {
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
+// FindByEnvironment returns the processes of this user that were started with all of these
+// variables, such as "NAME=value", in their environment (proc_pid_environ(5): as it was at
+// the start, unless the process has written over it).
+func FindByEnvironment(variables ...string) []Identity {
+	pids, err := everybody()
 	if err != nil {
 		return nil
 	}
 	var found []Identity
-	for _, file := range files {
-		environ, err := os.ReadFile(file) // other users' are not for us
-		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+variable+"\x00")) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err != nil {
+	for _, pid := range pids {
+		environ := environOf(pid)
+		if slices.ContainsFunc(variables, func(v string) bool { return !environ.has(v) }) {
 			continue
 		}
 		if identity, err := Identify(pid); err == nil {
@@ -30,4 +26,20 @@ func FindByEnvironment(variable string) []Identity {
 		}
 	}
 	return found
+}
+
+// environ is what a process was started with: "\x00NAME=value\x00NAME=value\x00".
+type environ []byte
+
+// environOf reads it; other users' is not for us, and empty.
+func environOf(pid int) environ {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return nil
+	}
+	return append(environ{0}, content...)
+}
+
+func (e environ) has(variable string) bool {
+	return bytes.Contains(e, []byte("\x00"+variable+"\x00"))
 }

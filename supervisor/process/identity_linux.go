@@ -34,8 +34,13 @@ func Identify(pid int) (Identity, error) {
 	return Identity{Pid: pid, Start: stat.start, Boot: bootID()}, nil
 }
 
+// kernelThread is PF_KTHREAD of the kernel's sched.h.
+const kernelThread = 0x00200000
+
 // stat is what is used of proc_pid_stat(5).
 type stat struct {
+	parent   int    // field 4
+	flags    uint64 // field 9
 	cpuTicks uint64 // fields 14 and 15
 	start    uint64 // field 22
 }
@@ -60,15 +65,15 @@ func parseStat(data []byte) (stat, error) {
 	if len(fields) < 20 {
 		return stat{}, errFormat
 	}
-	numbers := make([]uint64, 0, 3)
-	for _, field := range []int{14, 15, 22} {
+	numbers := make([]uint64, 0, 5)
+	for _, field := range []int{4, 9, 14, 15, 22} {
 		n, err := strconv.ParseUint(fields[field-3], 10, 64)
 		if err != nil {
 			return stat{}, errFormat
 		}
 		numbers = append(numbers, n)
 	}
-	return stat{cpuTicks: numbers[0] + numbers[1], start: numbers[2]}, nil
+	return stat{parent: int(numbers[0]), flags: numbers[1], cpuTicks: numbers[2] + numbers[3], start: numbers[4]}, nil
 }
 
 // waitGone waits on a pidfd, since the process is not our child.
@@ -81,16 +86,21 @@ func (i Identity) waitGone(bound time.Duration) error {
 	if !i.Alive() {
 		return nil
 	}
-	expires := time.Now().Add(bound)
+	ended, err := awaitEnd(pidfd, time.Now().Add(bound))
+	if err == nil && !ended {
+		return fmt.Errorf("process %d did not end within %s of SIGKILL", i.Pid, bound)
+	}
+	return err
+}
+
+// awaitEnd waits until a process has ended, with all of its threads.
+func awaitEnd(pidfd int, expires time.Time) (ended bool, err error) {
 	for {
 		left := max(0, time.Until(expires).Milliseconds())
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(left))
-		switch {
-		case errors.Is(err, unix.EINTR): // any signal does that (signal(7)), such as the SIGCHLD of a child
-		case err == nil && n == 0:
-			return fmt.Errorf("process %d did not end within %s of SIGKILL", i.Pid, bound)
-		default:
-			return err
+		if errors.Is(err, unix.EINTR) { // any signal does that (signal(7)), such as the SIGCHLD of a child
+			continue
 		}
+		return n > 0, err
 	}
 }

@@ -4,6 +4,7 @@ package process
 
 import (
 	"bufio"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -21,9 +22,10 @@ const patience = 30 * time.Second
 // stays open until in is closed, so that "read" waits.
 type started struct {
 	*Process
-	t   *testing.T
-	in  *os.File
-	out *bufio.Reader
+	t    *testing.T
+	in   *os.File
+	out  *bufio.Reader
+	mark string // a variable of its environment, which no other has
 }
 
 func startShell(t *testing.T, script string, more ...*os.File) started {
@@ -36,15 +38,16 @@ func startShell(t *testing.T, script string, more ...*os.File) started {
 	if err := out.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
+	mark := "MARK=" + rand.Text()
 	p, err := Start(Spec{
 		Path: "/bin/sh", Args: []string{"sh", "-c", script, "zero", "one"},
-		Env: []string{"PATH=/usr/bin:/bin", "COLOUR=blue"}, Dir: "/usr",
+		Env: []string{"PATH=/usr/bin:/bin", mark, "COLOUR=blue"}, Dir: "/usr",
 		Files: append([]*os.File{stdin, stdout}, more...),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := started{Process: p, t: t, in: in, out: bufio.NewReader(out)}
+	s := started{Process: p, t: t, in: in, out: bufio.NewReader(out), mark: mark}
 	t.Cleanup(func() {
 		_ = p.SignalGroup(syscall.SIGKILL)
 		s.end()
