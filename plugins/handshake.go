@@ -29,13 +29,16 @@ var Handshake = plugin.HandshakeConfig{
 // socket's empty name travels as mainSocketName, since systemd gives an empty name no meaning.
 const (
 	envInstance    = "OCIS_CHILD_INSTANCE"
-	envIncarnation = "OCIS_CHILD_INCARNATION"
 	envOrphanGrace = "OCIS_CHILD_ORPHAN_GRACE"
 	envListenFDs   = "LISTEN_FDS"
 	envListenNames = "LISTEN_FDNAMES"
 
 	mainSocketName = "main"
 )
+
+// IncarnationKey names the variable of Launch that a child passes on to what it starts. Who
+// supervises must not pass on one of his own.
+const IncarnationKey = "OCIS_CHILD_INCARNATION"
 
 // DefaultOrphanGrace is how long a child serves on without hearing from a supervisor.
 const DefaultOrphanGrace = 2 * time.Minute
@@ -61,7 +64,7 @@ func (l Launch) Environ() []string {
 		l.OrphanGrace = DefaultOrphanGrace
 	}
 	return []string{
-		envInstance + "=" + l.Instance,
+		InstanceVariable(l.Instance),
 		IncarnationVariable(l.Incarnation),
 		envOrphanGrace + "=" + l.OrphanGrace.String(),
 		fmt.Sprintf("%s=%d", envListenFDs, len(names)),
@@ -73,21 +76,26 @@ func (l Launch) Environ() []string {
 // included; one that ends with "*" stands for all that begin so.
 func LaunchVariables() []string {
 	return []string{
-		Handshake.MagicCookieKey, envInstance, envIncarnation, envOrphanGrace, envListenFDs, envListenNames,
+		Handshake.MagicCookieKey, envInstance, IncarnationKey, envOrphanGrace, envListenFDs, envListenNames,
 		"PLUGIN_*",
 	}
 }
 
-// IncarnationVariable returns the variable by which the process of an incarnation can be
-// told from all others.
-func IncarnationVariable(incarnation string) string { return envIncarnation + "=" + incarnation }
+// IncarnationVariable returns the variable by which the process of an incarnation, and all
+// that it starts, can be told from all others.
+func IncarnationVariable(incarnation string) string { return IncarnationKey + "=" + incarnation }
+
+// InstanceVariable returns a variable that the process of an instance was started with, and
+// none that it starts.
+func InstanceVariable(instance string) string { return envInstance + "=" + instance }
 
 // launchFromEnvironment is the other end of Environ. It removes the variables, so that
-// programs which the child starts do not take themselves for children.
+// programs which the child starts do not take themselves for children. The incarnation
+// stays: by it the supervisor finds what a child has left.
 func launchFromEnvironment() Launch {
 	l := Launch{
 		Instance:    os.Getenv(envInstance),
-		Incarnation: os.Getenv(envIncarnation),
+		Incarnation: os.Getenv(IncarnationKey),
 	}
 	if grace, err := time.ParseDuration(os.Getenv(envOrphanGrace)); err == nil && grace > 0 {
 		l.OrphanGrace = grace
@@ -102,7 +110,7 @@ func launchFromEnvironment() Launch {
 			}
 		}
 	}
-	for _, name := range []string{envInstance, envIncarnation, envOrphanGrace, envListenFDs, envListenNames} {
+	for _, name := range []string{envInstance, envOrphanGrace, envListenFDs, envListenNames} {
 		os.Unsetenv(name)
 	}
 	return l

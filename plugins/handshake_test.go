@@ -49,9 +49,12 @@ func TestTheOrphanGraceHasADefault(t *testing.T) {
 func TestProgramsThatAChildStartsDoNotTakeThemselvesForChildren(t *testing.T) {
 	setLaunch(t, Launch{Instance: "a-1", Incarnation: "x", SocketNames: []string{""}}.Environ())
 	launchFromEnvironment()
+	if os.Getenv(IncarnationKey) != "x" {
+		t.Error("the supervisor could not find what they leave")
+	}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "OCIS_CHILD_") || strings.HasPrefix(name, "LISTEN_") {
+		if name != IncarnationKey && strings.HasPrefix(name, "OCIS_CHILD_") || strings.HasPrefix(name, "LISTEN_") {
 			t.Errorf("%s is still there", variable)
 		}
 	}

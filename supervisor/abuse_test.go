@@ -140,8 +140,8 @@ func TestTwoChildrenThatDieAtOnceAreBothReplaced(t *testing.T) {
 	}
 }
 
-// A grandchild that left its process group survives the child, unless there are control
-// groups, and holds the child's log open: nobody may wait for its end.
+// A grandchild that left its process group is ended beside the next start. It holds the
+// child's log open: nobody may wait for its end.
 func TestAGrandchildThatHoldsTheLogOpenDelaysNothing(t *testing.T) {
 	r := startRuntime(t, map[string]testChild{"web": {behaviour: "log keeper"}})
 	r.awaitReady()
@@ -166,6 +166,9 @@ func TestAGrandchildThatHoldsTheLogOpenDelaysNothing(t *testing.T) {
 	status, err := r.Status(t.Context(), "web")
 	if err != nil || !strings.Contains(strings.Join(status.Exits[0].LastLines, "\n"), fmt.Sprint("grandchild ", keepers[0])) {
 		t.Errorf("the status is %+v, %v", status, err)
+	}
+	if !processIsGone(keepers[0]) && !isZombie(keepers[0]) {
+		t.Errorf("grandchild %d has survived", keepers[0])
 	}
 	if err := r.stop(); err != nil {
 		t.Error(err)

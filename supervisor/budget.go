@@ -116,7 +116,7 @@ func (b *budget) kills(incarnation string) uint64 {
 	return 0
 }
 
-// leave gives the group of a child back that has ended.
+// leave gives the group of a child back that has ended, and ends what is left in it.
 func (b *budget) leave(incarnation string) error {
 	group := b.group(incarnation)
 	if group == nil {

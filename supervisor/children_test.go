@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -87,6 +88,11 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 		}
 		fmt.Fprintf(os.Stderr, "grandchild %d\n", grandchild.Process.Pid)
 	}
+	if script, is := strings.CutPrefix(behaviour, "starts "); is {
+		if err := runUntilFirstLine(script); err != nil {
+			return err
+		}
+	}
 	if behaviour == "careful" {
 		heed(os.Getenv("ORDERS_" + child.Service()))
 	}
@@ -120,6 +126,19 @@ func live(ctx context.Context, child *plugins.Child, behaviour string) error {
 		heed(os.Getenv("ORDERS_" + child.Service()))
 	}
 	return nil
+}
+
+// runUntilFirstLine returns when a script has said something, and leaves it running.
+func runUntilFirstLine(script string) error {
+	shell := exec.Command("/bin/sh", "-c", script)
+	output, err := shell.StdoutPipe()
+	if err == nil {
+		err = shell.Start()
+	}
+	if err == nil {
+		_, err = bufio.NewReader(output).ReadString('\n')
+	}
+	return err
 }
 
 // heed obeys the orders in a file, if there is one. Those of a named pipe it waits for.

@@ -63,8 +63,8 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 }
 
 // private are variables that are meant for the supervisor itself: systemd's, with which a
-// child could speak in its name.
-var private = []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
+// child could speak in its name, and that of the child of another supervisor that started this one.
+var private = []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", plugins.IncarnationKey}
 
 // forChildren returns the environment of a service's children: without what is private,
 // and without what is secret and somebody else's.

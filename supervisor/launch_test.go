@@ -11,7 +11,7 @@ func TestChildrenGetNeitherWhatIsTheSupervisorsNorTheSecretsOfOthers(t *testing.
 	users := plugins.Declaration{Name: "users", Secrets: []string{"PASSWORD", "SHARED"}}
 	proxy := plugins.Declaration{Name: "proxy", Secrets: []string{"KEY", "SHARED"}}
 	web := plugins.Declaration{Name: "web"}
-	environ := []string{"HOME=/home/a", "NOTIFY_SOCKET=/run/s", "PASSWORD=a=b", "KEY=k", "SHARED=s", "PASSWORDS=p"}
+	environ := []string{"HOME=/home/a", "NOTIFY_SOCKET=/run/s", plugins.IncarnationVariable("of another runtime"), "PASSWORD=a=b", "KEY=k", "SHARED=s", "PASSWORDS=p"}
 	for _, test := range []struct {
 		service plugins.Declaration
 		want    []string

@@ -1,11 +1,13 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/instance"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
@@ -162,12 +164,27 @@ func (o *observer) Exited(end instance.End) {
 	}
 	s.options.Recorder.Exited(name, end.Instance, exit)
 	exit.Message = exitMessage(exit, end.Reason)
+	// Before it is forgotten: if this runtime dies meanwhile, the next one ends what is left.
+	o.warn(o.clearAway(end.Instance, exit.Incarnation), "something of an ended child is still there")
 	o.warn(s.state.AddExit(name, end.Instance, exit), "the exit record is lost")
 	o.events.tellEnd(client.Event{
 		Kind: client.EventExit, At: exit.At, Service: name, Instance: end.Instance, Incarnation: exit.Incarnation,
 		Pid: exit.Pid, Message: exit.Message, Exit: &exit,
 	})
-	o.warn(s.memory.leave(exit.Incarnation), "something of an ended child is still there")
+}
+
+// clearBound is how long what a child has left may take to end.
+const clearBound = 2 * time.Second
+
+// clearAway ends what a child has left: in its control group, and where there is none, or
+// somebody has left it, what carries the child's incarnation.
+func (o *observer) clearAway(name, incarnation string) error {
+	left := o.supervisor.memory.leave(incarnation)
+	ended, err := process.EndDescendants(plugins.IncarnationVariable(incarnation), clearBound)
+	if ended > 0 {
+		o.supervisor.log.WithField("instance", name).Infof("ended %d processes that its child had left", ended)
+	}
+	return errors.Join(left, err)
 }
 
 // causeOf recognizes an end for want of memory.

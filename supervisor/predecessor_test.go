@@ -28,7 +28,7 @@ func TestAChildWhoseProcessWasNotRecordedIsFoundByItsIncarnation(t *testing.T) {
 	}
 	left, err := process.Start(process.Spec{
 		Path: executable(t), Args: []string{"ocis", "web", "server"},
-		Env: []string{"BEHAVIOUR_web=silent", plugins.IncarnationVariable("lost")}, Files: []*os.File{nil, nil, nil},
+		Env: []string{"BEHAVIOUR_web=silent", plugins.IncarnationVariable("lost"), plugins.InstanceVariable("web-1")}, Files: []*os.File{nil, nil, nil},
 	})
 	if err != nil {
 		t.Fatal(err)

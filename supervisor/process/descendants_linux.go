@@ -141,23 +141,19 @@ func hasEnded(pidfd int) bool {
 	return ended && err == nil
 }
 
-// carries tells whether a process was started with one of the variables. It is not settled
-// while a process executes a program or is about to end: it has no environment then.
+// carries tells whether a process was started with one of the variables. While it ends, or
+// executes a program, there is no environment, or one that breaks off: that is not settled.
 func (h *hunt) carries(pid int) (is, settled bool) {
-	environ := environOf(pid)
-	is = slices.ContainsFunc(h.variables, environ.has)
-	return is, len(environ) > 1 || !isBetween(pid)
-}
-
-// isBetween is true for a process that has no arguments: since the kernel insists on
-// one, it executes a program, or is about to end, or is a thread of the kernel's.
-func isBetween(pid int) bool {
-	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || len(arguments) > 0 {
-		return err != nil
+	environ, err := environOf(pid)
+	if slices.ContainsFunc(h.variables, environ.has) {
+		return true, true
 	}
-	stat, err := readStat(pid)
-	return err != nil || stat.flags&kernelThread == 0
+	if errors.Is(err, os.ErrPermission) {
+		arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return false, err == nil && len(arguments) > 0
+	}
+	stat, failed := readStat(pid)
+	return false, failed == nil && (stat.isKernelThread() || err == nil && environ.isWhole(stat))
 }
 
 // isBelow tells children of a process that is held from those of a later one with its pid.

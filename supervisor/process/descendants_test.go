@@ -177,7 +177,10 @@ func TestWhoIsBelowANumberOfAProcessThatHasEndedIsAStranger(t *testing.T) {
 }
 
 func TestThisProcessIsNotEndedForAVariableOfItsOwn(t *testing.T) {
-	environ := environOf(os.Getpid())
+	environ, err := environOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	variable, _, _ := strings.Cut(string(environ[1:]), "\x00")
 	h := hunt{among: func() ([]int, error) { return []int{os.Getpid()}, nil }, variables: []string{variable}}
 	if ended, err := h.end(patience); err != nil || ended != 0 || !environ.has(variable) {

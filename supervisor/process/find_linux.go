@@ -17,8 +17,8 @@ func FindByEnvironment(variables ...string) []Identity {
 	}
 	var found []Identity
 	for _, pid := range pids {
-		environ := environOf(pid)
-		if slices.ContainsFunc(variables, func(v string) bool { return !environ.has(v) }) {
+		environ, err := environOf(pid)
+		if err != nil || slices.ContainsFunc(variables, func(v string) bool { return !environ.has(v) }) {
 			continue
 		}
 		if identity, err := Identify(pid); err == nil {
@@ -31,13 +31,15 @@ func FindByEnvironment(variables ...string) []Identity {
 // environ is what a process was started with: "\x00NAME=value\x00NAME=value\x00".
 type environ []byte
 
-// environOf reads it; other users' is not for us, and empty.
-func environOf(pid int) environ {
+// environOf reads it; other users' is not for us.
+func environOf(pid int) (environ, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
-		return nil
-	}
-	return append(environ{0}, content...)
+	return append(environ{0}, content...), err
+}
+
+// isWhole tells whether nothing was missing when it was read; stat was read later.
+func (e environ) isWhole(stat stat) bool {
+	return stat.environEnd > 0 && uint64(len(e)-1) == stat.environEnd-stat.environStart
 }
 
 func (e environ) has(variable string) bool {

@@ -34,16 +34,18 @@ func Identify(pid int) (Identity, error) {
 	return Identity{Pid: pid, Start: stat.start, Boot: bootID()}, nil
 }
 
-// kernelThread is PF_KTHREAD of the kernel's sched.h.
-const kernelThread = 0x00200000
-
 // stat is what is used of proc_pid_stat(5).
 type stat struct {
 	parent   int    // field 4
 	flags    uint64 // field 9
 	cpuTicks uint64 // fields 14 and 15
 	start    uint64 // field 22
+	// Fields 50 and 51: where its environment is; 0: there is none now, or it is not for us.
+	environStart, environEnd uint64
 }
+
+// isKernelThread looks at PF_KTHREAD of the kernel's sched.h.
+func (s stat) isKernelThread() bool { return s.flags&0x00200000 != 0 }
 
 func readStat(pid int) (stat, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -62,18 +64,21 @@ func parseStat(data []byte) (stat, error) {
 		return stat{}, errFormat
 	}
 	fields := strings.Fields(string(data[end+1:])) // the first is field 3
-	if len(fields) < 20 {
+	if len(fields) < 49 {
 		return stat{}, errFormat
 	}
-	numbers := make([]uint64, 0, 5)
-	for _, field := range []int{4, 9, 14, 15, 22} {
+	numbers := make([]uint64, 0, 7)
+	for _, field := range []int{4, 9, 14, 15, 22, 50, 51} {
 		n, err := strconv.ParseUint(fields[field-3], 10, 64)
 		if err != nil {
 			return stat{}, errFormat
 		}
 		numbers = append(numbers, n)
 	}
-	return stat{parent: int(numbers[0]), flags: numbers[1], cpuTicks: numbers[2] + numbers[3], start: numbers[4]}, nil
+	return stat{
+		parent: int(numbers[0]), flags: numbers[1], cpuTicks: numbers[2] + numbers[3], start: numbers[4],
+		environStart: numbers[5], environEnd: numbers[6],
+	}, nil
 }
 
 // waitGone waits on a pidfd, since the process is not our child.

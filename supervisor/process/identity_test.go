@@ -130,14 +130,14 @@ func TestUsageIsWhatTheKernelSays(t *testing.T) {
 }
 
 func TestTheStatLineIsReadWhateverTheProgramIsCalled(t *testing.T) {
-	fields := " S 1 2 3 4 5 6 7 8 9 10 100 200 13 14 15 16 17 18 4242 20"
+	fields := " S 1 2 3 4 5 6 7 8 9 10 100 200 13 14 15 16 17 18 4242 20" + strings.Repeat(" 7", 26) + " 1000 1050 0"
 	for name, line := range map[string]string{"plain": "1 (sh)", "parentheses": "1 (a) R (b))", "spaces": "1 (x y z)"} {
 		got, err := parseStat([]byte(line + fields))
-		if err != nil || got.cpuTicks != 300 || got.start != 4242 {
+		if err != nil || got.cpuTicks != 300 || got.start != 4242 || got.parent != 1 || got.environStart != 1000 || got.environEnd != 1050 {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
-	for _, line := range []string{"", "1 (sh", "1 (sh) S 1", "1 (sh) S" + strings.Repeat(" x", 30)} {
+	for _, line := range []string{"", "1 (sh", "1 (sh) S 1", "1 (sh) S" + strings.Repeat(" x", 60)} {
 		if _, err := parseStat([]byte(line)); err == nil {
 			t.Errorf("%q is taken", line)
 		}
