@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -61,7 +62,8 @@ type Child struct {
 	stdout     *os.File       // the pipe of the handshake
 	entry      *sandbox.Entry // nil: the child is not isolated
 	client     *plugin.Client
-	controlDir string // made by go-plugin for this child's socket
+	connection *connection // nil: there is none; valid once handshake is closed
+	controlDir string      // made by go-plugin for this child's socket
 
 	greeted   chan struct{} // closed when the handshake line has come, or will not
 	handshake chan struct{} // closed when remote and err are set
@@ -70,6 +72,9 @@ type Child struct {
 	cleaned   sync.WaitGroup
 }
 
+// contract is what go-plugin finds in a child.
+var contract = plugin.PluginSet{plugins.DispenseName: &plugins.Binding{}}
+
 // Start executes the program and returns as soon as its process exists; WaitReady
 // tells about the rest. The child must be waited for with Wait, which also cleans up.
 func Start(spec Spec) (*Child, error) {
@@ -77,7 +82,7 @@ func Start(spec Spec) (*Child, error) {
 	executed := make(chan *childRunner, 1)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugins.Handshake,
-		Plugins:          plugin.PluginSet{plugins.DispenseName: &plugins.Binding{}},
+		Plugins:          contract,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolNetRPC},
 		StartTimeout:     spec.StartTimeout,
 		SkipHostEnv:      true,
@@ -109,7 +114,7 @@ func Start(spec Spec) (*Child, error) {
 
 // shakeHands blocks until the child has said who it is, or has ended.
 func (c *Child) shakeHands() (*plugins.Remote, error) {
-	protocol, err := c.client.Client()
+	protocol, err := c.connect()
 	close(c.greeted)
 	if c.entry != nil {
 		if err := c.spec.Sandbox.report(c.entry); err != nil {
@@ -134,6 +139,22 @@ func (c *Child) shakeHands() (*plugins.Remote, error) {
 		return nil, err
 	}
 	return remote, c.identify(description)
+}
+
+// connect does what go-plugin's Client.Client does, over a connection of ours.
+func (c *Child) connect() (plugin.ClientProtocol, error) {
+	address, err := c.client.Start()
+	if err != nil {
+		return nil, err
+	}
+	if c.connection, err = connectTo(address); err != nil {
+		return nil, err
+	}
+	protocol, err := plugin.NewRPCClient(c.connection, contract)
+	if err != nil {
+		return nil, err
+	}
+	return protocol, protocol.SyncStreams(io.Discard, io.Discard)
 }
 
 // oneLine joins the lines of go-plugin's error texts.
@@ -171,8 +192,11 @@ func (c *Child) Wait() process.Exit {
 	<-c.process.Done()
 	c.stdout.Close() // a descendant may hold the other end
 	c.cleaned.Wait()
-	c.client.Kill() // the process is gone: this closes connections and ends go-plugin's goroutines
+	if c.connection != nil {
+		c.connection.Close()
+	}
 	os.RemoveAll(c.controlDir)
+	c.client.Kill() // waits for go-plugin's goroutines; it finds neither a process nor a socket
 	return c.process.Exit()
 }
 
