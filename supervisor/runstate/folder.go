@@ -16,9 +16,9 @@ import (
 //
 // A change appends a record to the file, and the last whole one counts: a runtime that is
 // killed meanwhile loses the change that it was about to make, and nothing else. To replace
-// the file each time would be as safe, and cost a start as much as all the rest of it: ext4
-// does not give the inode of a removed file away for five seconds, and searches past all of
-// those for each new file (recently_deleted in the kernel's fs/ext4/ialloc.c).
+// the file each time would be as safe and cost more, most of all on an ext4 without a
+// journal: it searches for each new file past all inodes that were freed in the last minutes
+// (find_inode_bit in the kernel's fs/ext4/ialloc.c).
 type folder struct {
 	dir string
 
