@@ -15,9 +15,10 @@ type budget struct {
 	total      memory.Limit // of 0 bytes: not known, and nothing is limited
 	groups     *memory.Groups
 
-	mu     sync.Mutex
-	placed map[string]*memory.Group // by incarnation: the groups of children that have not ended
-	amiss  map[string]error         // by instance: why its last child is in none
+	mu      sync.Mutex
+	placed  map[string]*memory.Group // by incarnation: the groups of children that have not ended
+	amiss   map[string]error         // by instance: why its last child is in none
+	waiting map[string]memory.Share  // by instance: spare groups that are to be made; nil: at once
 }
 
 // openBudget finds out what the machine allows, and removes what a dead predecessor left
@@ -26,6 +27,7 @@ func (s *Supervisor) openBudget() *budget {
 	b := &budget{
 		supervisor: s, total: memory.Limit{Bytes: uint64(s.options.Settings.MemoryLimit), From: "as configured"},
 		groups: memory.Open(s.options.Paths.Run), placed: map[string]*memory.Group{}, amiss: map[string]error{},
+		waiting: map[string]memory.Share{},
 	}
 	if b.total.Bytes == 0 {
 		machine, err := memory.Machine()
@@ -91,10 +93,9 @@ func (b *budget) enter(instance, incarnation string, share memory.Share) *memory
 	return group
 }
 
-// entered is called when a child is born. The next one's group is made now, beside the
-// start of this one, so that it costs a restart nothing.
+// entered is called when a child is born.
 func (b *budget) entered(instance string, group *memory.Group, share memory.Share) {
-	err := b.groups.Spare(instance, share.HardBytes)
+	err := b.spare(instance, share)
 	if group != nil && group.Outside() != nil {
 		err = group.Outside()
 	}
@@ -104,8 +105,48 @@ func (b *budget) entered(instance string, group *memory.Group, share memory.Shar
 		b.amiss[instance] = err
 	}
 	if err := b.amiss[instance]; err != nil {
-		b.supervisor.log.WithField("instance", instance).WithError(err).Warn("its memory has no hard limit")
+		b.warn(instance, err)
 	}
+}
+
+// spare makes the next child's group beside the start of this one, so that it costs a restart
+// nothing. While the whole run set starts, it can wait.
+func (b *budget) spare(instance string, share memory.Share) error {
+	b.mu.Lock()
+	if b.waiting != nil {
+		b.waiting[instance] = share
+		b.mu.Unlock()
+		return nil
+	}
+	b.mu.Unlock()
+	return b.groups.Spare(instance, share.HardBytes)
+}
+
+// makeSpares makes the groups that can wait until the run set has started, and lets no more
+// of them wait. It returns early when the runtime ends.
+func (b *budget) makeSpares() {
+	s := b.supervisor
+	select {
+	case <-s.settled:
+	case <-s.aborted.Done():
+		return
+	}
+	b.mu.Lock()
+	waiting := b.waiting
+	b.waiting = nil
+	b.mu.Unlock()
+	for instance, share := range waiting {
+		if s.aborted.Err() != nil {
+			return
+		}
+		if err := b.groups.Spare(instance, share.HardBytes); err != nil {
+			b.warn(instance, err)
+		}
+	}
+}
+
+func (b *budget) warn(instance string, err error) {
+	b.supervisor.log.WithField("instance", instance).WithError(err).Warn("its memory has no hard limit")
 }
 
 // kills returns how many processes of a child's group the kernel killed for want of memory.

@@ -82,7 +82,7 @@ type Supervisor struct {
 }
 
 // startsAtOnce bounds how many children are being started at the same time.
-const startsAtOnce = 8
+const startsAtOnce = 4
 
 // New checks the declarations and the settings. It changes nothing on the machine.
 func New(options Options) (*Supervisor, error) {
@@ -185,6 +185,8 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 	}
 	defer lock.Release()
 	defer s.memory.groups.Close()
+	var spares sync.WaitGroup
+	defer spares.Wait() // before the groups go
 	defer s.releaseSockets()
 	for _, svc := range s.services {
 		svc.tellStopped()
@@ -200,6 +202,7 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 	root, treeDone, endTree := s.grow()
 	close(s.serving)
 	s.watchers.Go(s.announceReady)
+	spares.Go(s.memory.makeSpares)
 	s.watchers.Go(s.boundLogs)
 	var failure error
 	select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -61,23 +62,28 @@ type Child struct {
 	stdout     *os.File       // the pipe of the handshake
 	entry      *sandbox.Entry // nil: the child is not isolated
 	client     *plugin.Client
-	controlDir string // made by go-plugin for this child's socket
+	connection *connection // nil: there is none; valid once handshake is closed
+	controlDir string      // made by go-plugin for this child's socket
 
 	greeted   chan struct{} // closed when the handshake line has come, or will not
-	handshake chan struct{} // closed when remote and err are set
+	dispensed chan struct{} // closed when remote is set: it can be called
+	handshake chan struct{} // closed when err is set; nil: it is who it should be
 	remote    *plugins.Remote
 	err       error
 	cleaned   sync.WaitGroup
 }
 
+// contract is what go-plugin finds in a child.
+var contract = plugin.PluginSet{plugins.DispenseName: &plugins.Binding{}}
+
 // Start executes the program and returns as soon as its process exists; WaitReady
 // tells about the rest. The child must be waited for with Wait, which also cleans up.
 func Start(spec Spec) (*Child, error) {
-	c := &Child{spec: spec, greeted: make(chan struct{}), handshake: make(chan struct{})}
+	c := &Child{spec: spec, greeted: make(chan struct{}), dispensed: make(chan struct{}), handshake: make(chan struct{})}
 	executed := make(chan *childRunner, 1)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugins.Handshake,
-		Plugins:          plugin.PluginSet{plugins.DispenseName: &plugins.Binding{}},
+		Plugins:          contract,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolNetRPC},
 		StartTimeout:     spec.StartTimeout,
 		SkipHostEnv:      true,
@@ -93,7 +99,7 @@ func Start(spec Spec) (*Child, error) {
 		},
 	})
 	c.cleaned.Go(func() {
-		c.remote, c.err = c.shakeHands()
+		c.err = c.shakeHands()
 		close(c.handshake)
 		close(executed)
 	})
@@ -108,32 +114,50 @@ func Start(spec Spec) (*Child, error) {
 }
 
 // shakeHands blocks until the child has said who it is, or has ended.
-func (c *Child) shakeHands() (*plugins.Remote, error) {
-	protocol, err := c.client.Client()
+func (c *Child) shakeHands() error {
+	protocol, err := c.connect()
 	close(c.greeted)
 	if c.entry != nil {
 		if err := c.spec.Sandbox.report(c.entry); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no handshake: %s", oneLine(err))
+		return fmt.Errorf("no handshake: %s", oneLine(err))
 	}
 	dispensed, err := protocol.Dispense(plugins.DispenseName)
 	if err != nil {
-		return nil, fmt.Errorf("no handshake: %w", err)
+		return fmt.Errorf("no handshake: %w", err)
 	}
 	remote, ok := dispensed.(*plugins.Remote)
 	if !ok {
-		return nil, fmt.Errorf("no handshake: go-plugin gave a %T", dispensed)
+		return fmt.Errorf("no handshake: go-plugin gave a %T", dispensed)
 	}
+	c.remote = remote
+	close(c.dispensed)
 	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
 	defer cancel()
 	description, err := remote.Describe(ctx)
 	if err != nil {
+		return err
+	}
+	return c.identify(description)
+}
+
+// connect does what go-plugin's Client.Client does, over a connection of ours.
+func (c *Child) connect() (plugin.ClientProtocol, error) {
+	address, err := c.client.Start()
+	if err != nil {
 		return nil, err
 	}
-	return remote, c.identify(description)
+	if c.connection, err = connectTo(address); err != nil {
+		return nil, err
+	}
+	protocol, err := plugin.NewRPCClient(c.connection, contract)
+	if err != nil {
+		return nil, err
+	}
+	return protocol, protocol.SyncStreams(io.Discard, io.Discard)
 }
 
 // oneLine joins the lines of go-plugin's error texts.
@@ -171,8 +195,11 @@ func (c *Child) Wait() process.Exit {
 	<-c.process.Done()
 	c.stdout.Close() // a descendant may hold the other end
 	c.cleaned.Wait()
-	c.client.Kill() // the process is gone: this closes connections and ends go-plugin's goroutines
+	if c.connection != nil {
+		c.connection.Close()
+	}
 	os.RemoveAll(c.controlDir)
+	c.client.Kill() // waits for go-plugin's goroutines; it finds neither a process nor a socket
 	return c.process.Exit()
 }
 
@@ -182,15 +209,37 @@ func (c *Child) Exit() process.Exit { return c.process.Exit() }
 // WaitReady blocks until the child is ready and returns its registry nodes. It
 // returns an error when the child ends, cannot shake hands, or ctx is done.
 func (c *Child) WaitReady(ctx context.Context) ([]plugins.Registration, error) {
-	remote, err := c.connected(ctx)
-	if err != nil {
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answer := make(chan readiness, 1)
+	go func() { answer <- c.askReady(asking) }() // while it is still being asked who it is
+	if _, err := c.connected(ctx); err != nil {
+		cancel()
+		<-answer
 		return nil, err
 	}
-	nodes, err := remote.WaitReady(ctx)
-	if err != nil && ctx.Err() != nil {
+	ready := <-answer
+	if ready.err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("not ready in time: %w", context.Cause(ctx))
 	}
-	return nodes, err
+	return ready.nodes, ready.err
+}
+
+// readiness is the outcome of a start.
+type readiness struct {
+	nodes []plugins.Registration
+	err   error
+}
+
+// askReady calls the child as soon as it can be called.
+func (c *Child) askReady(ctx context.Context) readiness {
+	select {
+	case <-c.dispensed:
+		nodes, err := c.remote.WaitReady(ctx)
+		return readiness{nodes: nodes, err: err}
+	case <-ctx.Done():
+		return readiness{err: ctx.Err()}
+	}
 }
 
 // Health asks the child how it is. An error means that there was no answer.

@@ -63,7 +63,7 @@ type Options struct {
 	// more at once are not ready earlier, and each would block a thread.
 	Slots chan struct{}
 
-	HealthInterval time.Duration // between two calls; up to an eighth more
+	HealthInterval time.Duration // between two calls; up to a quarter more
 	HealthTimeout  time.Duration // without an answer for so long, the child is hung
 	Backoff        restart.Limits
 	Random         func() float64 // in [0, 1)

@@ -1,7 +1,9 @@
 package runstate
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,20 +13,32 @@ import (
 
 // folder holds a file for each instance, so that a change costs the same however many there
 // are. It is safe for concurrent use.
+//
+// A change appends a record to the file, and the last whole one counts: a runtime that is
+// killed meanwhile loses the change that it was about to make, and nothing else. To replace
+// the file each time would be as safe and cost more, most of all on an ext4 without a
+// journal: it searches for each new file past all inodes that were freed in the last minutes
+// (find_inode_bit in the kernel's fs/ext4/ialloc.c).
 type folder struct {
 	dir string
 
 	mu        sync.Mutex
 	instances map[string]Instance // what they refer to is never changed in place
+	sizes     map[string]int      // of the files that this runtime began
 }
 
-// record is a file.
+// maxAppended is how large a file may grow before it begins anew with one record.
+const maxAppended = 16 << 10
+
+// record is a line of a file.
 type record struct {
 	Version int `json:"version"`
 	Instance
 }
 
-func newFolder(dir string) *folder { return &folder{dir: dir, instances: map[string]Instance{}} }
+func newFolder(dir string) *folder {
+	return &folder{dir: dir, instances: map[string]Instance{}, sizes: map[string]int{}}
+}
 
 // read takes over what is there. unusable lists what was set aside, and why.
 func (f *folder) read() (unusable []string, err error) {
@@ -55,8 +69,12 @@ func read(file string) (Instance, error) {
 	if err != nil {
 		return Instance{}, err
 	}
+	last, err := lastLine(data)
+	if err != nil {
+		return Instance{}, err
+	}
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := json.Unmarshal(last, &r); err != nil {
 		return Instance{}, err
 	}
 	if r.Version != Version {
@@ -66,6 +84,15 @@ func read(file string) (Instance, error) {
 		return Instance{}, fmt.Errorf("it is about %q", r.Instance.Instance)
 	}
 	return r.Instance, nil
+}
+
+// lastLine returns the last line that was not cut off.
+func lastLine(data []byte) ([]byte, error) {
+	end := bytes.LastIndexByte(data, '\n')
+	if end < 0 {
+		return nil, errors.New("it holds no whole record")
+	}
+	return data[bytes.LastIndexByte(data[:end], '\n')+1 : end], nil
 }
 
 func setAside(file string) (string, error) {
@@ -103,19 +130,41 @@ func (f *folder) update(service, instance string, change func(*Instance)) error 
 	return f.write(record)
 }
 
-// write replaces an instance's file. The caller holds the lock.
+// write adds a record to an instance's file. The caller holds the lock.
 func (f *folder) write(instance Instance) error {
-	data, err := json.Marshal(record{Version: Version, Instance: instance})
+	line, err := json.Marshal(record{Version: Version, Instance: instance})
 	if err != nil {
 		return fmt.Errorf("write the run state: %w", err)
 	}
+	line = append(line, '\n')
 	path := filepath.Join(f.dir, instance.Instance+".json")
-	next := path + ".next"
-	if err := os.WriteFile(next, data, 0o600); err != nil {
+	size, begun := f.sizes[path]
+	if begun && size+len(line) <= maxAppended {
+		err = appendTo(path, line)
+	} else {
+		size, err = 0, replace(path, line)
+	}
+	if err != nil {
+		delete(f.sizes, path) // the next record shall not follow half of this one
 		return fmt.Errorf("write the run state: %w", err)
 	}
-	if err := os.Rename(next, path); err != nil {
-		return fmt.Errorf("write the run state: %w", err)
-	}
+	f.sizes[path] = size + len(line)
 	return nil
+}
+
+func appendTo(path string, line []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(line)
+	return errors.Join(err, file.Close())
+}
+
+func replace(path string, line []byte) error {
+	next := path + ".next"
+	if err := os.WriteFile(next, line, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 )
 
-// Version of the file's format.
-const Version = 2
+// Version of the files' format.
+const Version = 3
 
 // maxExits is how many exit records are kept for each instance.
 const maxExits = 20

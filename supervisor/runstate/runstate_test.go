@@ -80,7 +80,6 @@ func TestAnUnusableStateIsSetAsideAndNeverStopsTheStart(t *testing.T) {
 	for _, folder := range []string{"state", "exits"} {
 		dir := t.TempDir()
 		state := open(t, dir)
-		start(t, state, "x", process.Identity{Pid: 42})
 		if err := state.AddExit("web", "web-1", client.Exit{Code: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -89,17 +88,84 @@ func TestAnUnusableStateIsSetAsideAndNeverStopsTheStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		contents := map[string][]byte{
-			"of a later version":  []byte(`{"version":99,"instance":"web-1"}`),
-			"of an older version": []byte(`{"version":1,"instance":"web-1"}`),
-			"not about itself":    []byte(`{"version":2,"instance":"web-2"}`),
-			"a list":              []byte(`[]`),
+			"of a later version":  []byte(`{"version":99,"instance":"web-1"}` + "\n"),
+			"of an older version": []byte(`{"version":2,"instance":"web-1"}` + "\n"),
+			"not about itself":    []byte(`{"version":3,"instance":"web-2"}` + "\n"),
+			"a list":              []byte("[]\n"),
 		}
-		for i := range whole {
+		for i := range whole { // one record
 			contents[fmt.Sprintf("cut at byte %d", i)] = whole[:i]
 		}
 		for name, content := range contents {
 			checkSetAside(t, folder, name, content)
 		}
+	}
+}
+
+func TestARecordThatWasCutOffLeavesTheOneBeforeIt(t *testing.T) {
+	dir := t.TempDir()
+	state := open(t, dir)
+	start(t, state, "x", process.Identity{Pid: 42})
+	file := filepath.Join(dir, "state", "web-1.json")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := strings.Index(string(whole), "\n") + 1; size <= len(whole); size++ {
+		if err := os.WriteFile(file, whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pid := 0 // that it is being started is on record
+		if size == len(whole) {
+			pid = 42
+		}
+		got := open(t, dir).Instances()
+		if len(got) != 1 || len(got[0].Children) != 1 || got[0].Children[0].Incarnation != "x" || got[0].Children[0].Process.Pid != pid {
+			t.Fatalf("cut at byte %d of %d it reads %+v", size, len(whole), got)
+		}
+	}
+}
+
+func TestARecordThatFollowsACutOffOneIsRead(t *testing.T) {
+	dir := t.TempDir()
+	start(t, open(t, dir), "x", process.Identity{Pid: 42})
+	file := filepath.Join(dir, "state", "web-1.json")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, whole[:len(whole)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, dir).Forget("web", "web-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(t, dir).Instances(); len(got) != 1 || len(got[0].Children) != 0 {
+		t.Errorf("it reads %+v", got)
+	}
+}
+
+func TestTheFilesDoNotGrowWithTheNumberOfStarts(t *testing.T) {
+	dir := t.TempDir()
+	state := open(t, dir)
+	for n := range 500 {
+		incarnation := fmt.Sprint(n)
+		start(t, state, incarnation, process.Identity{Pid: n})
+		if err := state.AddExit("web", "web-1", client.Exit{Incarnation: incarnation}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, folder := range []string{"state", "exits"} {
+		info, err := os.Stat(filepath.Join(dir, folder, "web-1.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() > maxAppended {
+			t.Errorf("in %s it has %d bytes", folder, info.Size())
+		}
+	}
+	if got := open(t, dir); len(got.Instances()[0].Children) != 0 || got.Exits("web-1")[0].Incarnation != "499" {
+		t.Errorf("it reads %+v and %+v", got.Instances(), got.Exits("web-1")[0])
 	}
 }
 
