@@ -23,6 +23,7 @@ import (
 type handler struct {
 	tree   *tree.Tree
 	broker *descriptor.Broker
+	ending func() bool // the process gives way to the next one
 	log    *logrus.Entry
 }
 

@@ -70,16 +70,23 @@ func Open(options Options) (*Tree, error) {
 		givesWay: make(chan struct{}, 1),
 		stop:     stop,
 	}
+	if err := t.adopt(); err != nil {
+		stop()
+		db.Close()
+		return nil, database.Unusable(options.Folder, err)
+	}
 	t.outbox.added = make(chan struct{}, 1)
 	t.writer = newWriter(t)
 	wake(t.purge)
 	wake(t.outbox.added)
 	t.jobs.Go(func() { t.purgeAll(ctx) })
 	t.jobs.Go(func() { t.keepHouse(ctx) })
+	t.jobs.Go(func() { t.keepAdopted(ctx) })
 	return t, nil
 }
 
-// Close waits for running changes, drops unfinished uploads and closes the database.
+// Close waits for running changes and closes the database. Uploads that have not ended are
+// left to the next process.
 func (t *Tree) Close() error {
 	t.stop()
 	t.jobs.Wait()
