@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/owncloud/ocis-runtime/services/internal/database"
+	"github.com/owncloud/ocis-runtime/services/internal/ration"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 )
 
@@ -30,10 +31,11 @@ type Tree struct {
 	blobs    *blobs.Store
 	instance string // part of public ids: unique for each database
 
-	writer  *writer
-	uploads *uploads
-	outbox  outbox
-	purge   chan struct{} // has a token when something waits in bucketPurge
+	writer   *writer
+	uploads  *uploads
+	listings *ration.Larder // the memory of large ones
+	outbox   outbox
+	purge    chan struct{} // has a token when something waits in bucketPurge
 
 	givesWay chan struct{} // has a token while the trash gives way to something
 
@@ -66,6 +68,7 @@ func Open(options Options) (*Tree, error) {
 		blobs:    store,
 		instance: instance,
 		uploads:  newUploads(store),
+		listings: ration.HalfOfMemory(),
 		purge:    make(chan struct{}, 1),
 		givesWay: make(chan struct{}, 1),
 		stop:     stop,
