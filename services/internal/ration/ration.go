@@ -48,8 +48,7 @@ func HalfOfMemory() *Larder {
 	return New(limit / 2)
 }
 
-// Share is what a request has of a larder. The zero value is nothing. It is for one
-// goroutine.
+// Share is what a request has of a larder; nil is nothing. It is for one goroutine.
 type Share struct {
 	larder *Larder
 	bytes  int64
@@ -81,7 +80,7 @@ func (l *Larder) portion(bytes uint64) int64 { return int64(min(bytes, uint64(l.
 
 // Keep gives back all but bytes of a share.
 func (s *Share) Keep(bytes uint64) {
-	if s.larder == nil || bytes >= uint64(s.bytes) {
+	if s == nil || bytes >= uint64(s.bytes) {
 		return
 	}
 	s.larder.free.Release(s.bytes - int64(bytes))

@@ -63,7 +63,7 @@ func TestWhatIsLargerThanAllGetsItAlone(t *testing.T) {
 			t.Fatal("it has not given everything back")
 		}
 		share.Return()
-		new(Share).Return()
+		(*Share)(nil).Return()
 	})
 }
 

@@ -26,7 +26,7 @@ type Listing struct {
 	Directory *storageapi.Entry   // of a file: the file itself
 	Children  []*storageapi.Entry // by name
 	Memory    uint64              // about how many bytes the listing takes
-	Share     *ration.Share
+	Share     *ration.Share       // nil: it is small
 }
 
 // List lists a directory. It blocks while others have the memory that it needs.
@@ -52,7 +52,7 @@ func (t *Tree) List(ctx context.Context, owner string, request *storageapi.ListR
 
 // list lists a directory. Of one that takes more memory than most it returns how much alone.
 func (t *Tree) list(ctx context.Context, owner string, request *storageapi.ListRequest, most uint64) (*Listing, error) {
-	listing := &Listing{Share: &ration.Share{}}
+	listing := &Listing{}
 	err := t.find(ctx, owner, request.GetPath(), request.GetConditions(), func(x *tx, at *place) error {
 		locks, err := x.covering(at.root().entry.ID, at.path)
 		if err != nil {
