@@ -12,6 +12,10 @@ import (
 // replaced: there is more to lose than with a read.
 const commitPatience = time.Minute
 
+// maxBroken is how many processes of storage may end while they work on a call: with as many
+// it is likely that they die of it, and the next one would, too.
+const maxBroken = 5
+
 // The pause before a read is repeated. A killed process accepts connections for a moment
 // yet, and resets them.
 const (
@@ -31,14 +35,21 @@ func read[T any](r *request, call func(context.Context) (T, error)) (T, error) {
 }
 
 // repeat makes calls that may be made more than once until storage does not go away in the
-// middle, for as long as patience after it first has.
+// middle, for as long as patience after it first has, unless it seems to die of them.
 func repeat[T any](ctx context.Context, patience time.Duration, call func(context.Context) (T, error)) (T, error) {
 	result, err := call(ctx)
 	if err == nil || !wentAway(err) {
 		return result, err
 	}
 	expired := time.After(patience)
+	broken := 0
 	for pause := firstPause; wentAway(err); pause = min(2*pause, maxPause) {
+		if microservice.BrokeOff(err) {
+			broken++
+		}
+		if broken == maxBroken {
+			return result, err
+		}
 		select {
 		case <-time.After(pause):
 			result, err = call(ctx)
