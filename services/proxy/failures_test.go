@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,7 +42,7 @@ func TestReadingSurvivesInstancesThatDie(t *testing.T) {
 	for _, method := range []string{"GET", "OPTIONS", "PROPFIND", "REPORT"} {
 		t.Run(method, func(t *testing.T) {
 			s := newStack(t, true)
-			s.raw(serviceWebDAV, die, die, die, answerOnce)
+			s.raw(serviceWebDAV, die, die, answerOnce)
 			content := ""
 			if method == "PROPFIND" || method == "REPORT" {
 				content = strings.Repeat("<prop/>", 1000)
@@ -51,6 +52,30 @@ func TestReadingSurvivesInstancesThatDie(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARequestThatKillsWhoeverWorksOnItIsGivenUp(t *testing.T) {
+	s := newStack(t, true)
+	s.raw(serviceWebDAV, die, die, die, func(conn net.Conn) {
+		r, _ := readRequest(conn)
+		t.Errorf("%s came a fourth time", r.Method)
+	})
+	response, _ := s.want(http.StatusBadGateway, s.request("PROPFIND", "/dav/", strings.NewReader("<prop/>")))
+	if response.Header.Get("Retry-After") != "1" {
+		t.Errorf("header %v", response.Header)
+	}
+}
+
+// hangUp is an instance that is killed before it has read a request.
+func hangUp(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) }
+
+func TestARequestThatNobodyHasReadWaitsItsWholePatience(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells that it was not read")
+	}
+	s := newStack(t, true)
+	s.raw(serviceWebDAV, die, hangUp, hangUp, hangUp, hangUp, die, answerOnce)
+	s.want(http.StatusOK, s.request("GET", "/dav/", nil))
 }
 
 // sendPart is an instance that is killed while it sends "0123456789".

@@ -61,7 +61,8 @@ func (h *handler) Download(ctx context.Context, in *storageapi.OpenRequest, stre
 }
 
 // BeginUpload implements storageapi.StorageHandler. The upload is lent to whoever
-// redeems the ticket: when that connection ends before the commit, so does the upload.
+// redeems the ticket: when that connection ends before the commit, so does the upload,
+// unless it is this end that goes. Then the upload is for the next process to commit.
 func (h *handler) BeginUpload(ctx context.Context, in *storageapi.BeginUploadRequest, out *storageapi.BeginUploadResponse) error {
 	user := owner(ctx)
 	upload, err := h.tree.BeginUpload(ctx, user, in)
@@ -69,7 +70,11 @@ func (h *handler) BeginUpload(ctx context.Context, in *storageapi.BeginUploadReq
 		return h.fault(err)
 	}
 	out.UploadId, out.LimitBytes = upload.ID, upload.Limit
-	out.Ticket, err = h.broker.Lend(upload.File, func() { h.tree.AbortUpload(user, upload.ID) })
+	out.Ticket, err = h.broker.Lend(upload.File, func() {
+		if !h.ending() {
+			h.tree.AbortUpload(user, upload.ID)
+		}
+	})
 	if err != nil {
 		h.tree.AbortUpload(user, upload.ID)
 	}

@@ -23,6 +23,7 @@ import (
 type handler struct {
 	tree   *tree.Tree
 	broker *descriptor.Broker
+	ending func() bool // the process gives way to the next one
 	log    *logrus.Entry
 }
 
@@ -83,9 +84,10 @@ func (h *handler) List(ctx context.Context, in *storageapi.ListRequest, stream s
 	if err != nil {
 		return h.fault(err)
 	}
-	part, size := &storageapi.ListPart{Directory: listing.Directory}, 0
+	defer listing.Share.Return()
+	part, size := &storageapi.ListPart{Directory: listing.Directory, MemoryBytes: listing.Memory}, 0
 	for _, child := range listing.Children {
-		if size += weight(child); size > partBytes {
+		if size += tree.Weight(child); size > partBytes {
 			if err := stream.Send(part); err != nil {
 				return err
 			}
@@ -94,20 +96,6 @@ func (h *handler) List(ctx context.Context, in *storageapi.ListRequest, stream s
 		part.Children = append(part.Children, child)
 	}
 	return stream.Send(part)
-}
-
-// weight is about how many bytes an entry has in a message; to count them would take a good
-// part of the time of a listing.
-func weight(entry *storageapi.Entry) int {
-	const fixed = 128
-	bytes := fixed + len(entry.Path)
-	for _, property := range entry.Properties {
-		bytes += fixed + len(property.InnerXml)
-	}
-	for _, lock := range entry.Locks {
-		bytes += fixed + len(lock.OwnerXml)
-	}
-	return bytes
 }
 
 // Usage implements storageapi.StorageHandler.

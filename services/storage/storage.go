@@ -143,7 +143,7 @@ func (s *service) run(ctx context.Context, child *plugins.Child) (err error) {
 		}
 	})
 	attendants.Go(func() { watch(attending, engine, child.Log()) })
-	h := &handler{tree: engine, broker: broker, log: child.Log()}
+	h := &handler{tree: engine, broker: broker, log: child.Log(), ending: func() bool { return attending.Err() != nil }}
 	err = microservice.ServeGRPC(serving, child, "", func(srv server.Server) error {
 		return storageapi.RegisterStorageHandler(srv, h)
 	}, server.WrapHandler(token.HandlerWrapper(s.verifier)))

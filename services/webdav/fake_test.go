@@ -8,6 +8,8 @@ import (
 	"path"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,13 +26,16 @@ import (
 // the embedded interface is nil.
 type fakeStorage struct {
 	storageapi.StorageService
+	mu         sync.Mutex             // of what calls at the same time change
 	conditions *storageapi.Conditions // of the last read
 	entries    map[string]*storageapi.Entry
 	content    map[string][]byte
-	away       int   // so many calls fail as if storage were being restarted
-	awayError  error // what they fail with instead
-	cutOff     int   // so many listings end before their last part
-	refuse     error // what writes are answered with
+	away       int          // so many calls fail as if storage were being restarted
+	awayError  error        // what they fail with instead
+	cutOff     int          // so many listings end before their last part
+	memory     uint64       // what listings say that they take
+	listings   atomic.Int64 // that are open
+	refuse     error        // what writes are answered with
 	put        *storageapi.PutRequest
 	set        *storageapi.SetPropertiesRequest
 	moved      *storageapi.MoveRequest
@@ -45,6 +50,8 @@ type fakeStorage struct {
 func refusal(code int32) error { return microerrors.New(storageName, "because", code) }
 
 func (f *fakeStorage) arrives() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.calls++
 	if f.away > 0 {
 		f.away--
@@ -76,7 +83,8 @@ func (f *fakeStorage) List(_ context.Context, in *storageapi.ListRequest, _ ...c
 	if err != nil {
 		return nil, err
 	}
-	listing := &fakeListing{storage: f, parts: []*storageapi.ListPart{{Directory: entry}}}
+	f.listings.Add(1)
+	listing := &fakeListing{storage: f, parts: []*storageapi.ListPart{{Directory: entry, MemoryBytes: f.memory}}}
 	for name, child := range f.entries {
 		if name != "/" && path.Dir(name) == in.Path {
 			listing.parts = append(listing.parts, &storageapi.ListPart{Children: []*storageapi.Entry{child}})
@@ -106,7 +114,10 @@ func (l *fakeListing) Recv() (*storageapi.ListPart, error) {
 	return part, nil
 }
 
-func (l *fakeListing) Close() error { return nil }
+func (l *fakeListing) Close() error {
+	l.storage.listings.Add(-1)
+	return nil
+}
 
 func (f *fakeStorage) Usage(context.Context, *storageapi.UsageRequest, ...client.CallOption) (*storageapi.UsageResponse, error) {
 	return &storageapi.UsageResponse{UsedBytes: 7, AvailableBytes: 93}, f.arrives()

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
+	"github.com/owncloud/ocis-runtime/services/internal/ration"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	thumbnailsapi "github.com/owncloud/ocis-runtime/services/thumbnails/api"
@@ -31,7 +32,8 @@ type handler struct {
 	storage  storageapi.StorageService
 	content  *descriptor.Client
 	previews *thumbnailsapi.Client
-	patience time.Duration // how long a read waits for a storage that is being replaced
+	listings *ration.Larder // the memory of large ones
+	patience time.Duration  // how long a read waits for a storage that is being replaced
 	log      *logrus.Entry
 }
 

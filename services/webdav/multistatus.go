@@ -49,8 +49,8 @@ func newMultistatus() *multistatus {
 	return m
 }
 
-// answer describes resources, which must all be known: nothing can go wrong any more once a
-// part was sent.
+// answer describes resources. Once a part was sent there is no other answer: resources that
+// cannot go on panic with http.ErrAbortHandler, so that half an answer does not look whole.
 func answer(w http.ResponseWriter, q wanted, resources iter.Seq[*resource]) {
 	m := newMultistatus()
 	for r := range resources {

@@ -62,6 +62,32 @@ func TestEachFailureOfACallToStorageHasItsOwnAnswer(t *testing.T) {
 	}
 }
 
+func TestACallThatStorageDiesOfIsNotRepeatedForLong(t *testing.T) {
+	dies, awayOnly := microerrors.New("go.micro.client", "connection reset", 503), microerrors.New("go.micro.client", "not found", 500)
+	for name, check := range map[string]struct {
+		away  int
+		err   error
+		want  int
+		calls int
+	}{
+		"it dies of it":          {maxBroken, dies, 503, maxBroken},
+		"it dies, but not of it": {maxBroken - 1, dies, 207, maxBroken},
+		"it is only away":        {maxBroken + 1, awayOnly, 207, maxBroken + 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			storage := aliceFiles()
+			storage.away, storage.awayError = check.away, check.err
+			h := &handler{storage: storage, patience: time.Minute, log: logrus.NewEntry(log)}
+			answer := httptest.NewRecorder()
+			listRoot(t, h, answer)
+			if answer.Code != check.want || storage.calls != check.calls {
+				t.Errorf("%d after %d calls", answer.Code, storage.calls)
+			}
+		})
+	}
+}
+
 // uploads is a storage that lends a file for an upload.
 type uploads struct {
 	*fakeStorage

@@ -3,8 +3,6 @@ package webdav
 import (
 	"context"
 	"encoding/xml"
-	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -39,8 +37,9 @@ func propfind(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	defer found.share.Return()
 	answer(w, query, func(yield func(*resource) bool) {
-		for _, entry := range found.entries {
+		for entry := range found.handOut() {
 			if !yield(&resource{Entry: entry, request: r, usage: found.usage}) {
 				return
 			}
@@ -65,8 +64,8 @@ func (r *request) question() (depth string, query wanted, err error) {
 // found is all that an answer is made of. It is read as a whole before the answer begins,
 // so that it can be read again when storage is replaced in the middle.
 type found struct {
-	entries []*storageapi.Entry
-	usage   *storageapi.UsageResponse // nil: nobody asks for the quota
+	listing
+	usage *storageapi.UsageResponse // nil: nobody asks for the quota
 }
 
 // find reads a resource and, with depth 1, what is in it.
@@ -78,39 +77,11 @@ func (r *request) find(ctx context.Context, depth string, conditions *storageapi
 	}
 	if depth == "0" {
 		entry, err := r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
-		f.entries = []*storageapi.Entry{entry}
+		f.listing = listing{entries: []*storageapi.Entry{entry}}
 		return f, err
 	}
-	f.entries, err = r.list(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions})
+	f.listing, err = r.list(ctx, &storageapi.ListRequest{Path: r.path, Conditions: conditions})
 	return f, err
-}
-
-// list returns a folder and what is in it, all as of one moment.
-func (r *request) list(ctx context.Context, request *storageapi.ListRequest) ([]*storageapi.Entry, error) {
-	// go-micro's client loses count of a stream when its context ends while it is opened. So
-	// that of the request does not end it, only its deadline.
-	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
-	defer cancel()
-	stream, err := r.handler.storage.List(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	defer stream.Close()
-	var entries []*storageapi.Entry
-	for {
-		part, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return entries, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if part.Directory != nil {
-			entries = append(entries, part.Directory)
-		}
-		entries = append(entries, part.Children...)
-	}
 }
 
 // query reads the body of a PROPFIND; none means allprop (RFC 4918, section 9.1).

@@ -145,11 +145,14 @@ func (r *request) putLarge(u upload) (*storageapi.WriteResponse, error) {
 }
 
 // commit makes an upload visible, also for a client that has given up by now: all of it has
-// come, and the next try would take as long.
+// come, and the next try would take as long. Storage may be replaced meanwhile: the upload
+// outlives it, and a commit that was made is not made again.
 func (r *request) commit(commit *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTimeout)
 	defer cancel()
-	return r.handler.storage.CommitUpload(ctx, commit)
+	return repeat(ctx, commitPatience, func(ctx context.Context) (*storageapi.WriteResponse, error) {
+		return r.handler.storage.CommitUpload(ctx, commit)
+	})
 }
 
 // begun is an upload that waits for its content.
@@ -177,12 +180,12 @@ func (r *request) begin(u upload) (begun, error) {
 	})
 }
 
-// forgotten translates the answer of a storage that was replaced during the upload and
-// knows nothing of it: the client is to send it again.
+// forgotten translates the answer of a storage that knows nothing of the upload: it was
+// refused, and storage was replaced before it could say why. The client is to send it again.
 func forgotten(err error) error {
 	var theirs *microerrors.Error
 	if errors.As(err, &theirs) && theirs.Code == http.StatusNotFound {
-		return &davError{status: http.StatusServiceUnavailable, message: "the storage was restarted during the upload; send the file again"}
+		return &davError{status: http.StatusServiceUnavailable, message: "the storage was restarted at the end of the upload; send the file again"}
 	}
 	return err
 }
@@ -219,8 +222,8 @@ func (r *request) receive(loan *descriptor.Loan, u upload, limit int64) (int64, 
 	return size, got, nil
 }
 
-// abort drops an upload at once. Should that fail, storage drops it when the
-// descriptor's connection ends.
+// abort drops an upload at once. Should that fail, storage drops it when nobody has the
+// descriptor any more.
 func (r *request) abort(id string) {
 	// The client may be gone, and its context with it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTimeout)

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 	"go-micro.dev/v4/client"
+	microerrors "go-micro.dev/v4/errors"
 
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
@@ -29,6 +30,7 @@ type lendingStorage struct {
 	file   string
 	forget int
 	begun  int
+	lost   int // so many answers to commits are lost
 }
 
 func (l *lendingStorage) BeginUpload(context.Context, *storageapi.BeginUploadRequest, ...client.CallOption) (*storageapi.BeginUploadResponse, error) {
@@ -51,6 +53,10 @@ func (l *lendingStorage) BeginUpload(context.Context, *storageapi.BeginUploadReq
 func (l *lendingStorage) CommitUpload(ctx context.Context, in *storageapi.CommitUploadRequest, _ ...client.CallOption) (*storageapi.WriteResponse, error) {
 	if in.UploadId != "kept" {
 		l.t.Errorf("commits %s", in.UploadId)
+	}
+	if l.lost > 0 {
+		l.lost--
+		return nil, microerrors.New("go.micro.client", "connection lost", 503)
 	}
 	return l.write(ctx, "/large")
 }
@@ -97,11 +103,12 @@ func (l *lendingStorage) putLarge(content string, header ...string) *httptest.Re
 	return recorder
 }
 
-func TestAnUploadBeginsAgainWhenStorageIsReplacedBeforeItsContentComes(t *testing.T) {
+func TestAnUploadSucceedsWhenStorageIsReplacedBeforeItsContentComesOrAfter(t *testing.T) {
 	content := strings.Repeat("0123456789", inlineLimit/5)
 	for name, storage := range map[string]*lendingStorage{
 		"before it has begun":   {fakeStorage: &fakeStorage{away: 2}},
 		"before the descriptor": {fakeStorage: &fakeStorage{}, forget: 2},
+		"before the answer":     {fakeStorage: &fakeStorage{}, lost: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage.t = t
@@ -112,6 +119,13 @@ func TestAnUploadBeginsAgainWhenStorageIsReplacedBeforeItsContentComes(t *testin
 				t.Errorf("%d bytes were written, %v", len(written), err)
 			}
 		})
+	}
+}
+
+func TestAnUploadWhoseRefusalWasLostIsToBeSentAgain(t *testing.T) {
+	storage := &lendingStorage{t: t, fakeStorage: &fakeStorage{refuse: refusal(http.StatusNotFound)}, lost: 1}
+	if answer := storage.putLarge(strings.Repeat("x", 2*inlineLimit)); answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
+		t.Errorf("got %d %s", answer.Code, answer.Body)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/registry"
 	"github.com/owncloud/ocis-runtime/services/internal/descriptor"
 	"github.com/owncloud/ocis-runtime/services/internal/microservice"
+	"github.com/owncloud/ocis-runtime/services/internal/ration"
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	thumbnailsapi "github.com/owncloud/ocis-runtime/services/thumbnails/api"
@@ -70,6 +71,7 @@ func New(src *config.Source) (plugins.Service, error) {
 				content:  content,
 				previews: previews,
 				patience: registry.Patience,
+				listings: ration.HalfOfMemory(),
 				log:      child.Log(),
 			}
 			handler := token.Require(verifier, h)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
@@ -82,40 +84,46 @@ func listTrash(w http.ResponseWriter, r *request, item string) error {
 	if query.all {
 		query.props = append(query.props, trashProperties...)
 	}
-	var resources []*resource
-	if item == "" {
-		resources = append(resources, r.aboveResource("/"))
-	}
+	var page *storageapi.ListTrashResponse
 	if item != "" || depth != "0" {
-		err = r.eachTrashed(item, func(trashed *storageapi.TrashItem) {
-			resources = append(resources, &resource{Entry: trashed.Entry, request: r, trashed: trashed})
-		})
+		if page, err = r.trashPage(&storageapi.ListTrashRequest{Id: item}); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	answer(w, query, slices.Values(resources))
+	answer(w, query, func(yield func(*resource) bool) {
+		if item == "" && !yield(r.aboveResource("/")) {
+			return
+		}
+		for ; page != nil; page = r.nextTrashPage(page) {
+			for _, trashed := range page.Items {
+				if !yield(&resource{Entry: trashed.Entry, request: r, trashed: trashed}) {
+					return
+				}
+			}
+		}
+	})
 	return nil
 }
 
-// eachTrashed calls visit for one item, or for all of them, newest first.
-func (r *request) eachTrashed(item string, visit func(*storageapi.TrashItem)) error {
-	page := &storageapi.ListTrashRequest{Id: item}
-	for {
-		listing, err := read(r, func(ctx context.Context) (*storageapi.ListTrashResponse, error) {
-			return r.handler.storage.ListTrash(ctx, page)
-		})
-		if err != nil {
-			return err
-		}
-		for _, trashed := range listing.Items {
-			visit(trashed)
-		}
-		if !listing.More {
-			return nil
-		}
-		page = &storageapi.ListTrashRequest{After: listing.Items[len(listing.Items)-1].Id}
+// trashPage reads one item, or some of the trash, newest first.
+func (r *request) trashPage(page *storageapi.ListTrashRequest) (*storageapi.ListTrashResponse, error) {
+	return read(r, func(ctx context.Context) (*storageapi.ListTrashResponse, error) {
+		return r.handler.storage.ListTrash(ctx, page)
+	})
+}
+
+// nextTrashPage reads on while the answer is being sent, so that a large trash is not in
+// memory as a whole; nil: there is no more. An answer that cannot go on is cut off.
+func (r *request) nextTrashPage(page *storageapi.ListTrashResponse) *storageapi.ListTrashResponse {
+	if !page.More {
+		return nil
 	}
+	next, err := r.trashPage(&storageapi.ListTrashRequest{After: page.Items[len(page.Items)-1].Id})
+	if err != nil {
+		r.handler.blame(r.Request, err, logrus.WarnLevel, "a listing of the trash was cut off")
+		panic(http.ErrAbortHandler)
+	}
+	return next
 }
 
 // restore moves an item back to the user's files.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 	"go-micro.dev/v4/client"
+	microerrors "go-micro.dev/v4/errors"
 
 	"github.com/owncloud/ocis-runtime/services/internal/token"
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
@@ -26,11 +28,16 @@ type fakeTrash struct {
 	items    []*storageapi.TrashItem // newest first
 	restored *storageapi.RestoreTrashRequest
 	purged   *storageapi.PurgeTrashRequest
+	lost     int // so many pages after the first are lost on their way
 }
 
 func (f *fakeTrash) ListTrash(_ context.Context, in *storageapi.ListTrashRequest, _ ...client.CallOption) (*storageapi.ListTrashResponse, error) {
 	if err := f.arrives(); err != nil {
 		return nil, err
+	}
+	if in.After != "" && f.lost > 0 {
+		f.lost--
+		return nil, microerrors.New("go.micro.client", "connection lost", 503)
 	}
 	response, after := &storageapi.ListTrashResponse{}, in.After != ""
 	for _, item := range f.items {
@@ -150,6 +157,22 @@ func TestTheTrashIsListedAsOwnCloudClientsReadIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAListingOfTheTrashGoesOnAfterStorageWasReplacedAndIsCutOffWhenItCannot(t *testing.T) {
+	trash := aliceTrash()
+	trash.lost = 2
+	if answer := trash.do(t, "PROPFIND", bin+"/", "", "Depth", "1"); !strings.Contains(answer.Body.String(), "old.png") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	defer func() {
+		if cut := recover(); cut != http.ErrAbortHandler {
+			t.Errorf("got %v", cut)
+		}
+	}()
+	trash.lost = math.MaxInt
+	answer := trash.do(t, "PROPFIND", bin+"/", "", "Depth", "1")
+	t.Errorf("half an answer looks whole: %d %s", answer.Code, answer.Body)
 }
 
 func TestWhatIsNotInTheTrashHasNoneOfItsProperties(t *testing.T) {

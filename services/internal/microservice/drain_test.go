@@ -330,6 +330,23 @@ func TestACallThatTakesLongIsFinishedAndTheNextOneIsAnsweredByTheReplacement(t *
 	replacement.mustDrain()
 }
 
+func TestACallInWhichItsProcessDiesIsBrokenOff(t *testing.T) {
+	h := hold(t, "unix", socketPath(t))
+	c := NewClient(registry.NewDirectory())
+	process := h.launch("grpc", "0")
+	call, answered := h.wait(c)
+	defer call.Close()
+	if err := process.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answered; !BrokeOff(err) || FailureOf(err) != WentAway {
+		t.Errorf("%v", err)
+	}
+	if BrokeOff(Draining()) {
+		t.Error("a call that was not begun counts as broken off")
+	}
+}
+
 func TestNoCallIsLostWhenAProcessFollowsTheOther(t *testing.T) {
 	h := hold(t, "unix", socketPath(t))
 	c := NewClient(registry.NewDirectory())

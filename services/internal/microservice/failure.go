@@ -59,6 +59,13 @@ func FailureOf(err error) Failure {
 	return WentAway
 }
 
+// BrokeOff tells whether a call failed because the process that had begun it ended: a client of
+// NewClient sends a call only to who has answered on the connection, and waits for one.
+func BrokeOff(err error) bool {
+	var theirs *microerrors.Error
+	return errors.As(err, &theirs) && theirs.Id == clientID && theirs.Code == http.StatusServiceUnavailable
+}
+
 // named makes go-micro errors of gRPC's. go-micro does so itself, but not for what comes
 // over a stream, and it gives what gRPC cannot do the look of a service that went away.
 func named(err error) error {

@@ -423,8 +423,9 @@ func (x *ListRequest) GetConditions() *Conditions {
 
 type ListPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Directory     *Entry                 `protobuf:"bytes,1,opt,name=directory,proto3" json:"directory,omitempty"` // first message only; of a file: the file itself
-	Children      []*Entry               `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`   // by name, continued in the next message
+	Directory     *Entry                 `protobuf:"bytes,1,opt,name=directory,proto3" json:"directory,omitempty"`                         // first message only; of a file: the file itself
+	Children      []*Entry               `protobuf:"bytes,2,rep,name=children,proto3" json:"children,omitempty"`                           // by name, continued in the next message
+	MemoryBytes   uint64                 `protobuf:"varint,3,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // first message only: about what the whole listing takes in memory
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +472,13 @@ func (x *ListPart) GetChildren() []*Entry {
 		return x.Children
 	}
 	return nil
+}
+
+func (x *ListPart) GetMemoryBytes() uint64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
 }
 
 type UsageRequest struct {
@@ -2678,10 +2686,11 @@ const file_storage_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12;\n" +
 	"\n" +
 	"conditions\x18\x02 \x01(\v2\x1b.ocis.storage.v1.ConditionsR\n" +
-	"conditions\"t\n" +
+	"conditions\"\x97\x01\n" +
 	"\bListPart\x124\n" +
 	"\tdirectory\x18\x01 \x01(\v2\x16.ocis.storage.v1.EntryR\tdirectory\x122\n" +
-	"\bchildren\x18\x02 \x03(\v2\x16.ocis.storage.v1.EntryR\bchildren\"\x0e\n" +
+	"\bchildren\x18\x02 \x03(\v2\x16.ocis.storage.v1.EntryR\bchildren\x12!\n" +
+	"\fmemory_bytes\x18\x03 \x01(\x04R\vmemoryBytes\"\x0e\n" +
 	"\fUsageRequest\"W\n" +
 	"\rUsageResponse\x12\x1d\n" +
 	"\n" +

@@ -29,7 +29,8 @@ var _ server.Option
 
 type StorageService interface {
 	Stat(ctx context.Context, in *StatRequest, opts ...client.CallOption) (*Entry, error)
-	// List returns a directory and its children as of one moment, however many they are.
+	// List returns a directory and its children as of one moment, however many they are. Large
+	// listings wait for each other: 503 when that takes too long.
 	List(ctx context.Context, in *ListRequest, opts ...client.CallOption) (Storage_ListService, error)
 	Usage(ctx context.Context, in *UsageRequest, opts ...client.CallOption) (*UsageResponse, error)
 	// Open returns a file's metadata together with its content as of one moment:
@@ -411,7 +412,8 @@ func (c *storageService) PurgeTrash(ctx context.Context, in *PurgeTrashRequest, 
 
 type StorageHandler interface {
 	Stat(context.Context, *StatRequest, *Entry) error
-	// List returns a directory and its children as of one moment, however many they are.
+	// List returns a directory and its children as of one moment, however many they are. Large
+	// listings wait for each other: 503 when that takes too long.
 	List(context.Context, *ListRequest, Storage_ListStream) error
 	Usage(context.Context, *UsageRequest, *UsageResponse) error
 	// Open returns a file's metadata together with its content as of one moment:

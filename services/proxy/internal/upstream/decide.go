@@ -11,17 +11,25 @@ type failure struct {
 	clientGone bool // nobody waits for the answer
 	late       bool // the instance had its time and did not answer
 	expired    bool // it was tried for long enough
+	broken     int  // so many attempts, with this one, ended while an instance worked on them
 }
+
+// maxBroken is how many instances may end while they work on a request: with as many it is
+// likely that they die of it, and the next one would, too.
+const maxBroken = 3
+
+// begun tells whether an instance had all of the request, and so may have worked on it.
+func (f failure) begun() bool { return f.sent && f.complete }
 
 // again decides whether a request is sent again.
 func (f failure) again() bool {
 	switch {
 	case f.clientGone, f.late, !f.canRepeat, f.expired:
 		return false
-	case !f.sent, !f.complete:
+	case !f.begun():
 		return true
 	default:
-		return isSafe(f.method)
+		return isSafe(f.method) && f.broken < maxBroken
 	}
 }
 

@@ -6,5 +6,6 @@
 // may ask for what, and which headers go along.
 //
 // A request that may have been carried out is repeated only when its method is safe: a
-// client that gets 502 for a MOVE has to look what became of it.
+// client that gets 502 for a MOVE has to look what became of it. And it is repeated twice
+// at most: what kills the instances that work on it must not kill them all.
 package upstream

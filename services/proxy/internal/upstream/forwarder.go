@@ -76,7 +76,7 @@ func (f *Forwarder) Send(ctx context.Context, out *http.Request, service string,
 	out = out.WithContext(follow.follow(ctx))
 	out.URL.Scheme, out.URL.Host = "http", service
 	var firstFailure time.Time
-	pause := firstPause
+	broken, pause := 0, firstPause
 	for {
 		to, err := f.pick(ctx, service, firstFailure)
 		if err != nil {
@@ -89,6 +89,10 @@ func (f *Forwarder) Send(ctx context.Context, out *http.Request, service string,
 		if firstFailure.IsZero() {
 			firstFailure = time.Now()
 		}
+		if failure.begun() {
+			broken++
+		}
+		failure.broken = broken
 		failure.expired = time.Since(firstFailure) >= f.patience
 		if !failure.again() {
 			content.Interrupt()

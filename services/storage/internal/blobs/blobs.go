@@ -2,9 +2,9 @@
 //
 // It owns their way to the disk. A blob has the ending .new until all of it is on disk, so
 // what a crash leaves unfinished is known by its name: no metadata, however old, refers
-// to it. Which finished ones are in use only the metadata tells. A blob never changes
-// once it is in use, so whoever has it open may read it as long as they like, removed
-// or not.
+// to it. Whether somebody still writes it is known by a lock. Which finished ones are in
+// use only the metadata tells. A blob never changes once it is in use, so whoever has it
+// open may read it as long as they like, removed or not.
 //
 // It leaves to others which blobs are in use, and it removes a finished one only when
 // it is told to; Sweep finds what former processes left.
@@ -58,6 +58,9 @@ func Open(folder string) (*Store, error) {
 			return nil, err
 		}
 	}
+	if err := os.Mkdir(filepath.Join(folder, notesFolder), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
 	if made {
 		return s, errors.Join(disk.SyncFolder(folder), disk.SyncFolder(filepath.Join(folder, "blobs")))
 	}
@@ -93,22 +96,28 @@ func (s *Store) path(id ID) string {
 const unfinished = ".new"
 
 // Create makes an empty blob. The caller ends its making with Seal or Remove, and
-// closes the file after either.
+// closes the file after either. As long as the file, or a copy of its descriptor, is open,
+// Reopen finds it written.
 func (s *Store) Create() (ID, *os.File, error) {
 	id := NewID()
 	file, err := os.OpenFile(s.path(id)+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return ID{}, nil, fmt.Errorf("create content: %w", err)
 	}
+	if err := lock(file); err != nil {
+		file.Close()
+		s.Remove(id)
+		return ID{}, nil, fmt.Errorf("lock new content: %w", err)
+	}
 	return id, file, nil
 }
 
-// Seal brings a blob to disk, so that a power failure does not lose it. With an error
-// it is removed.
+// Seal brings a blob to disk, so that a power failure does not lose it. A former process
+// may have begun to. With an error it is removed.
 func (s *Store) Seal(id ID, file *os.File) error {
 	err := file.Sync()
 	if err == nil {
-		err = os.Rename(s.path(id)+unfinished, s.path(id))
+		err = s.finish(id)
 	}
 	if err == nil {
 		err = disk.SyncFolder(s.shardPath(shard(id)))
@@ -118,6 +127,17 @@ func (s *Store) Seal(id ID, file *os.File) error {
 		return fmt.Errorf("sync content: %w", err)
 	}
 	return nil
+}
+
+// finish gives a blob the name of one that is whole, unless it has it.
+func (s *Store) finish(id ID) error {
+	err := os.Rename(s.path(id)+unfinished, s.path(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, there := os.Stat(s.path(id)); there == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Read opens a sealed blob. The error is fs.ErrNotExist when there is none.

@@ -61,6 +61,11 @@ func TestSweepRemovesWhatFormerProcessesDidNotFinishAndTellsTheRest(t *testing.T
 		t.Fatal(err)
 	}
 	defer file.Close()
+	written, file, err := former.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
 	os.WriteFile(filepath.Join(folder, "blobs", "00", "not-an-id"), nil, 0o600)
 
 	s := open(t, folder)
@@ -71,7 +76,7 @@ func TestSweepRemovesWhatFormerProcessesDidNotFinishAndTellsTheRest(t *testing.T
 	}
 	defer file.Close()
 	var told []ID
-	removed, err := s.Sweep(t.Context(), func(ids []ID) error {
+	removed, err := s.Sweep(t.Context(), func(id ID) bool { return id == written }, func(ids []ID) error {
 		told = append(told, ids...)
 		return nil
 	})
@@ -80,6 +85,9 @@ func TestSweepRemovesWhatFormerProcessesDidNotFinishAndTellsTheRest(t *testing.T
 	}
 	if err := s.Remove(half); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what was not finished is still there: %v", err)
+	}
+	if _, err := s.Reopen(written); err != nil {
+		t.Errorf("what somebody is still writing was touched: %v", err)
 	}
 	if err := s.Seal(running, file); err != nil {
 		t.Errorf("what this process is writing was touched: %v", err)

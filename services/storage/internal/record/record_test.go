@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
@@ -36,6 +38,29 @@ func TestRecordsComeBackAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotedOfUploadsComesBackAsItWasWritten(t *testing.T) {
+	upload := Upload{Owner: "alice", Limit: 1 << 40, Request: &storageapi.BeginUploadRequest{
+		Path: "/f", Size: -1, MtimeUnixNano: 7, Conditions: &storageapi.Conditions{IfMatch: []string{"*"}, LockTokens: []string{"urn:x"}},
+	}}
+	text, err := upload.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeUpload(text); err != nil || got.Owner != upload.Owner || got.Limit != upload.Limit || !proto.Equal(got.Request, upload.Request) {
+		t.Errorf("upload came back as %+v, %v", got, err)
+	}
+	if _, err := DecodeUpload(text[:len(text)-1]); err == nil {
+		t.Error("a part is taken for the whole")
+	}
+	answer := Committed{Owner: "alice", Response: &storageapi.WriteResponse{Created: true, Entry: &storageapi.Entry{Id: "1", Etag: "e"}}}
+	if text, err = answer.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeCommitted(text); err != nil || got.Owner != answer.Owner || !proto.Equal(got.Response, answer.Response) {
+		t.Errorf("answer came back as %+v, %v", got, err)
+	}
+}
+
 func FuzzDecodingNeverPanicsAndIsStable(f *testing.F) {
 	entry := example()
 	f.Add(entry.Encode())
@@ -44,6 +69,8 @@ func FuzzDecodingNeverPanicsAndIsStable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		DecodeLock(b)
 		DecodeTrashed(b)
+		DecodeUpload(b)
+		DecodeCommitted(b)
 		first, err := DecodeEntry(b)
 		if err != nil {
 			return

@@ -17,14 +17,15 @@ import (
 
 // The buckets. Numbers in keys are big-endian, so that their order is the keys' order.
 var (
-	bucketMeta    = []byte("meta")    // metaVersion, metaInstance
-	bucketEntries = []byte("entries") // parent's id, name -> record.Entry; a user's root is the child of 0 named by the user
-	bucketLocks   = []byte("locks")   // root's id, path, NUL, token -> record.Lock
-	bucketBlobs   = []byte("blobs")   // id -> number of references, inline content (references.go)
-	bucketTrash   = []byte("trash")   // root's id, sequence -> record.Trashed
-	bucketPurge   = []byte("purge")   // sequence -> record.Entry that nothing refers to any more
-	bucketOutbox  = []byte("outbox")  // sequence -> Event
-	bucketUnused  = []byte("unused")  // id of a blob that is in no entry -> since when (unused.go); made when needed
+	bucketMeta      = []byte("meta")      // metaVersion, metaInstance
+	bucketEntries   = []byte("entries")   // parent's id, name -> record.Entry; a user's root is the child of 0 named by the user
+	bucketLocks     = []byte("locks")     // root's id, path, NUL, token -> record.Lock
+	bucketBlobs     = []byte("blobs")     // id -> number of references, inline content (references.go)
+	bucketTrash     = []byte("trash")     // root's id, sequence -> record.Trashed
+	bucketPurge     = []byte("purge")     // sequence -> record.Entry that nothing refers to any more
+	bucketOutbox    = []byte("outbox")    // sequence -> Event
+	bucketUnused    = []byte("unused")    // id of a blob that is in no entry -> since when (unused.go); made when needed
+	bucketCommitted = []byte("committed") // time, id of an upload -> record.Committed (committed.go); made when needed
 
 	metaVersion  = []byte("version")
 	metaInstance = []byte("instance")

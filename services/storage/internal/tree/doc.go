@@ -11,6 +11,9 @@
 //     after the one that stops to. A crash in between leaves an unused blob, never a
 //     missing one. What was not written to its end the next start removes; what was, it
 //     keeps for a while, since an older database may have been put back (unused.go).
+//   - An upload outlives the process: its writer has the file, a note beside it says whose
+//     it is, and the next process lets it be committed (adopt.go). To ask for a commit once
+//     more, after its answer was lost, changes nothing (committed.go).
 //   - A blob never changes. A reader opens it inside its read transaction, so metadata
 //     and content are of one moment; a copy refers to the same blob.
 //   - An entry's key is its parent's id and its name. A directory is one range of keys,

@@ -49,41 +49,6 @@ func (t *Tree) Stat(ctx context.Context, owner string, request *storageapi.StatR
 	return entry, err
 }
 
-// Listing is a directory and its children as of one moment.
-type Listing struct {
-	Directory *storageapi.Entry   // of a file: the file itself
-	Children  []*storageapi.Entry // by name
-}
-
-// List lists a directory.
-func (t *Tree) List(ctx context.Context, owner string, request *storageapi.ListRequest) (*Listing, error) {
-	listing := &Listing{}
-	err := t.find(ctx, owner, request.GetPath(), request.GetConditions(), func(x *tx, at *place) error {
-		root := at.root().entry.ID
-		locks, err := x.covering(root, at.path)
-		if err != nil {
-			return err
-		}
-		listing.Directory = x.describe(at.path, &at.last().entry, locks)
-		if !at.last().entry.Directory {
-			return nil
-		}
-		lockless := x.lockless(root)
-		return x.children(at.last().entry.ID, func(n node) error {
-			path := at.path.Child(n.name)
-			var locks []lock
-			if !lockless {
-				if locks, err = x.covering(root, path); err != nil {
-					return err
-				}
-			}
-			listing.Children = append(listing.Children, x.describe(path, &n.entry, locks))
-			return nil
-		})
-	})
-	return listing, err
-}
-
 // Opened is a file's metadata and its content as of one moment.
 type Opened struct {
 	Entry   *storageapi.Entry

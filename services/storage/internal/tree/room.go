@@ -47,7 +47,6 @@ func (u *uploads) reserve(upload *Upload, size int64, quota uint64) error {
 	case err != nil:
 		return err
 	case size < 0:
-		upload.unsized = true
 		upload.Limit = min(share(less(free, sized), unsized, u.countUnsized()), quota)
 	case uint64(size) >= less(free, sized+unsized):
 		return errFull

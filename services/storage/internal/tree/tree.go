@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/owncloud/ocis-runtime/services/internal/database"
+	"github.com/owncloud/ocis-runtime/services/internal/ration"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 )
 
@@ -30,10 +31,11 @@ type Tree struct {
 	blobs    *blobs.Store
 	instance string // part of public ids: unique for each database
 
-	writer  *writer
-	uploads *uploads
-	outbox  outbox
-	purge   chan struct{} // has a token when something waits in bucketPurge
+	writer   *writer
+	uploads  *uploads
+	listings *ration.Larder // the memory of large ones
+	outbox   outbox
+	purge    chan struct{} // has a token when something waits in bucketPurge
 
 	givesWay chan struct{} // has a token while the trash gives way to something
 
@@ -66,9 +68,15 @@ func Open(options Options) (*Tree, error) {
 		blobs:    store,
 		instance: instance,
 		uploads:  newUploads(store),
+		listings: ration.HalfOfMemory(),
 		purge:    make(chan struct{}, 1),
 		givesWay: make(chan struct{}, 1),
 		stop:     stop,
+	}
+	if err := t.adopt(); err != nil {
+		stop()
+		db.Close()
+		return nil, database.Unusable(options.Folder, err)
 	}
 	t.outbox.added = make(chan struct{}, 1)
 	t.writer = newWriter(t)
@@ -76,10 +84,12 @@ func Open(options Options) (*Tree, error) {
 	wake(t.outbox.added)
 	t.jobs.Go(func() { t.purgeAll(ctx) })
 	t.jobs.Go(func() { t.keepHouse(ctx) })
+	t.jobs.Go(func() { t.keepAdopted(ctx) })
 	return t, nil
 }
 
-// Close waits for running changes, drops unfinished uploads and closes the database.
+// Close waits for running changes and closes the database. Uploads that have not ended are
+// left to the next process.
 func (t *Tree) Close() error {
 	t.stop()
 	t.jobs.Wait()

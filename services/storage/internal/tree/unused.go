@@ -17,10 +17,10 @@ import (
 const keepUnused = 30 * 24 * time.Hour
 
 // sweep removes what former processes did not finish writing, and notes what they did
-// but the database does not know: its time begins. It returns how many files it removed
-// and noted.
+// but the database does not know: its time begins. Uploads that go on are left alone. It
+// returns how many files it removed and noted.
 func (t *Tree) sweep(ctx context.Context) (removed, noted int, err error) {
-	removed, err = t.blobs.Sweep(ctx, func(ids []blobs.ID) error {
+	removed, err = t.blobs.Sweep(ctx, t.uploads.runs, func(ids []blobs.ID) error {
 		unknown, err := t.unknown(ids)
 		if err != nil || len(unknown) == 0 {
 			return err

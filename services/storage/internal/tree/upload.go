@@ -13,6 +13,7 @@ import (
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/blobs"
 	"github.com/owncloud/ocis-runtime/services/storage/internal/paths"
+	"github.com/owncloud/ocis-runtime/services/storage/internal/record"
 )
 
 // maxUploads bounds how many uploads are open at the same time.
@@ -32,7 +33,7 @@ type uploadEvent int
 
 const (
 	eventCommit uploadEvent = iota
-	eventAbort              // by the writer, its connection's end, or the ticket's expiry
+	eventAbort              // by the writer, its end, or the ticket's expiry
 	eventDone               // the commit succeeded or failed
 )
 
@@ -59,14 +60,27 @@ type Upload struct {
 	modified int64
 	guard    *storageapi.Conditions
 	unsized  bool        // it has not said how large it will be
+	adopted  bool        // a former process has begun it
 	state    uploadState // guarded by uploads.mu
+
+	// What came of the commit, once done is closed.
+	response *storageapi.WriteResponse
+	failure  error
+	done     chan struct{}
+}
+
+func newUpload(blob blobs.ID, file *os.File, owner string, request *storageapi.BeginUploadRequest) *Upload {
+	return &Upload{
+		ID: uuid.UUID(blob).String(), File: file, blob: blob, owner: owner,
+		modified: request.GetMtimeUnixNano(), guard: request.GetConditions(), unsized: request.GetSize() < 0,
+		done: make(chan struct{}),
+	}
 }
 
 // ErrDraining means that no upload begins any more: its end would not be awaited.
 var ErrDraining = errors.New("no upload begins before the restart")
 
-// uploads are those that have not ended. They do not outlive the process: their
-// writers notice its end, and the next one removes their files.
+// uploads are those that have not ended. They outlive the process (adopt.go).
 type uploads struct {
 	blobs *blobs.Store
 
@@ -140,24 +154,55 @@ func (u *uploads) drain(ctx context.Context) {
 	}
 }
 
+// running returns an owner's upload, or nil.
+func (u *uploads) running(owner, id string) *Upload {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if upload := u.byID[id]; upload != nil && upload.owner == owner {
+		return upload
+	}
+	return nil
+}
+
+// runs tells whether a blob is an upload's.
+func (u *uploads) runs(blob blobs.ID) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.byID[uuid.UUID(blob).String()] != nil
+}
+
+// open returns some of those that are being written.
+func (u *uploads) open(which func(*Upload) bool) (open []*Upload) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, upload := range u.byID {
+		if upload.state == uploadOpen && which(upload) {
+			open = append(open, upload)
+		}
+	}
+	return open
+}
+
 // discard removes what an upload has on disk.
 func (u *uploads) discard(upload *Upload) {
 	u.blobs.Remove(upload.blob)
+	u.settle(upload)
+}
+
+// settle ends what an upload has beside its content.
+func (u *uploads) settle(upload *Upload) {
+	u.blobs.DropNote(upload.blob) // else the next start does
 	upload.File.Close()
 }
 
-// close aborts all uploads; there is nobody left who commits.
+// close leaves all uploads to the next process: there is nobody here any more who commits.
 func (u *uploads) close() {
 	u.mu.Lock()
 	u.closed = true
-	var open []*Upload
-	for _, upload := range u.byID {
-		open = append(open, upload)
-	}
 	u.mu.Unlock()
-	for _, upload := range open {
+	for _, upload := range u.open(func(*Upload) bool { return true }) {
 		if u.transition(upload.owner, upload.ID, eventAbort) != nil {
-			u.discard(upload)
+			upload.File.Close()
 		}
 	}
 }
@@ -187,45 +232,82 @@ func (t *Tree) BeginUpload(ctx context.Context, owner string, request *storageap
 	if err != nil {
 		return nil, err
 	}
-	upload := &Upload{
-		ID: uuid.NewString(), File: file,
-		blob: blob, owner: owner, path: path, modified: request.GetMtimeUnixNano(), guard: request.GetConditions(),
-	}
+	upload := newUpload(blob, file, owner, request)
+	upload.path = path
 	if err := t.uploads.add(upload, request.GetSize(), usage.GetAvailableBytes()); err != nil {
 		t.uploads.discard(upload)
+		return nil, err
+	}
+	if err := t.note(upload, request); err != nil {
+		t.AbortUpload(owner, upload.ID)
 		return nil, err
 	}
 	return upload, nil
 }
 
-// CommitUpload makes an upload visible. With any error the upload is gone. A
+// note writes down what the next process has to know of an upload.
+func (t *Tree) note(upload *Upload, request *storageapi.BeginUploadRequest) error {
+	known := record.Upload{Owner: upload.owner, Limit: upload.Limit, Request: request}
+	text, err := known.Encode()
+	if err != nil {
+		return err
+	}
+	return t.blobs.Note(upload.blob, text)
+}
+
+// CommitUpload makes an upload visible. With a refusal the upload is gone. To ask again is
+// safe, also after a restart: what was committed is answered as before, for some minutes. A
 // caller that gives up while the content is brought to disk is no error: to drop what is
 // complete would only make them send all of it again, for ever on a slow disk.
 func (t *Tree) CommitUpload(ctx context.Context, owner string, request *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
-	upload := t.uploads.transition(owner, request.GetUploadId(), eventCommit)
-	if upload == nil {
-		return nil, refuse(http.StatusNotFound, "the upload is gone: begin again")
+	id, err := uuid.Parse(request.GetUploadId())
+	if err != nil {
+		return nil, errGone
 	}
-	defer t.uploads.transition(owner, upload.ID, eventDone)
-	new := content{size: request.GetSize(), sums: request.GetChecksums(), modified: upload.modified}
+	if upload := t.uploads.transition(owner, id.String(), eventCommit); upload != nil {
+		upload.response, upload.failure = t.commitUpload(ctx, upload, request)
+		t.uploads.transition(owner, upload.ID, eventDone)
+		close(upload.done)
+		return upload.response, upload.failure
+	}
+	if upload := t.uploads.running(owner, id.String()); upload != nil { // somebody was faster
+		select {
+		case <-upload.done:
+			return upload.response, upload.failure
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return t.answerAgain(owner, blobs.ID(id))
+}
+
+// commitUpload brings an upload to disk and makes it visible, or discards it.
+func (t *Tree) commitUpload(ctx context.Context, upload *Upload, request *storageapi.CommitUploadRequest) (*storageapi.WriteResponse, error) {
+	new := content{size: request.GetSize(), sums: request.GetChecksums(), modified: upload.modified, upload: upload.blob}
 	info, err := upload.File.Stat()
 	if err == nil && uint64(info.Size()) != new.size {
 		err = refuse(http.StatusBadRequest, "%d bytes have arrived, not %d", info.Size(), new.size)
 	}
 	if err == nil {
-		err = t.mayWrite(ctx, owner, upload.path, new.size, upload.guard)
+		err = t.mayWrite(ctx, upload.owner, upload.path, new.size, upload.guard)
+	}
+	if err == nil && new.size > 0 {
+		new.blob = upload.blob
+		err = t.blobs.Seal(upload.blob, upload.File)
+	}
+	var response *storageapi.WriteResponse
+	if err == nil {
+		response, err = t.commit(ctx, upload.owner, upload.path, upload.guard, new)
 	}
 	if err != nil || new.size == 0 {
 		t.uploads.discard(upload)
 	} else {
-		new.blob = upload.blob
-		err = t.blobs.Seal(upload.blob, upload.File)
-		upload.File.Close()
+		t.uploads.settle(upload)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("commit an upload: %w", err)
 	}
-	return t.commit(ctx, owner, upload.path, upload.guard, new)
+	return response, nil
 }
 
 // AbortUpload drops an upload. It has no effect when there is none, or when it is

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	storageapi "github.com/owncloud/ocis-runtime/services/storage/api"
 )
 
@@ -36,9 +38,13 @@ func TestAnUploadIsVisibleAfterItsCommitAndNotBefore(t *testing.T) {
 		if s.read(path) != want || entry.GetMtimeUnixNano() != 42 || string(entry.GetChecksums().GetSha1()) != "sum" {
 			t.Errorf("%v", entry)
 		}
-		_, err = s.commitUpload(upload, uint64(len(want)))
-		s.wants(404, err)
 		s.AbortUpload(s.owner, upload.ID)
+		again, err := s.commitUpload(upload, uint64(len(want)))
+		if s.must(err); !proto.Equal(again, response) {
+			t.Errorf("asked again it answers %v instead of %v", again, response)
+		}
+		_, err = s.as("bob").commitUpload(upload, uint64(len(want)))
+		s.wants(404, err)
 		s.delete(path)
 	}
 }

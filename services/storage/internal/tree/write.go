@@ -26,7 +26,8 @@ type content struct {
 	inline   []byte
 	size     uint64
 	sums     *storageapi.Checksums
-	modified int64 // 0: now
+	modified int64    // 0: now
+	upload   blobs.ID // that brought it; the zero value: none did
 }
 
 // Put writes a small file.
@@ -102,7 +103,9 @@ func (t *Tree) commit(ctx context.Context, owner string, path paths.Path, c *sto
 		if err := x.mayWrite(&at, new.size, c); err != nil {
 			return err
 		}
-		response, err = x.store(&at, new)
+		if response, err = x.store(&at, new); err == nil && new.upload != (blobs.ID{}) {
+			err = x.remember(new.upload, owner, response)
+		}
 		return err
 	})
 	if err != nil && new.isFile() {
