@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
@@ -13,10 +14,10 @@ import (
 type budget struct {
 	supervisor *Supervisor
 	total      memory.Limit // of 0 bytes: not known, and nothing is limited
-	groups     *memory.Groups
+	groups     *cgroup.Groups
 
 	mu     sync.Mutex
-	placed map[string]*memory.Group // by incarnation: the groups of children that have not ended
+	placed map[string]*cgroup.Group // by incarnation: the groups of children that have not ended
 	amiss  map[string]error         // by instance: why its last child is in none
 }
 
@@ -25,7 +26,7 @@ type budget struct {
 func (s *Supervisor) openBudget() *budget {
 	b := &budget{
 		supervisor: s, total: memory.Limit{Bytes: uint64(s.options.Settings.MemoryLimit), From: "as configured"},
-		groups: memory.Open(s.options.Paths.Run), placed: map[string]*memory.Group{}, amiss: map[string]error{},
+		groups: cgroup.Open(s.options.Paths.Run), placed: map[string]*cgroup.Group{}, amiss: map[string]error{},
 	}
 	if b.total.Bytes == 0 {
 		machine, err := memory.Machine()
@@ -50,7 +51,7 @@ func (b *budget) say() {
 	split := b.split(nil)
 	log, support := b.supervisor.log, b.groups.Support()
 	text := "hard limits by " + string(support.By)
-	if support.By == memory.ByNone {
+	if support.By == cgroup.ByNone {
 		text = "no hard limits: " + support.Reason
 	}
 	log.Infof("memory: %d MiB for all, %s; %s", b.total.Bytes>>20, b.total.From, text)
@@ -80,7 +81,7 @@ func (b *budget) share(svc *service) memory.Share {
 }
 
 // enter returns the group for a new child; nil: there is none.
-func (b *budget) enter(instance, incarnation string, share memory.Share) *memory.Group {
+func (b *budget) enter(instance, incarnation string, share memory.Share) *cgroup.Group {
 	group, err := b.groups.Take(instance, share.HardBytes)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,7 +94,7 @@ func (b *budget) enter(instance, incarnation string, share memory.Share) *memory
 
 // entered is called when a child is born. The next one's group is made now, beside the
 // start of this one, so that it costs a restart nothing.
-func (b *budget) entered(instance string, group *memory.Group, share memory.Share) {
+func (b *budget) entered(instance string, group *cgroup.Group, share memory.Share) {
 	err := b.groups.Spare(instance, share.HardBytes)
 	if group != nil && group.Outside() != nil {
 		err = group.Outside()
@@ -136,7 +137,7 @@ func (b *budget) forget(instance string) {
 	delete(b.amiss, instance)
 }
 
-func (b *budget) group(incarnation string) *memory.Group {
+func (b *budget) group(incarnation string) *cgroup.Group {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.placed[incarnation]
@@ -158,11 +159,11 @@ func (b *budget) describe(svc *service) client.Memory {
 	b.mu.Lock()
 	for _, i := range svc.all() {
 		if err := b.amiss[i.String()]; err != nil {
-			described.HardBy, described.Reason = string(memory.ByNone), err.Error()
+			described.HardBy, described.Reason = string(cgroup.ByNone), err.Error()
 		}
 	}
 	b.mu.Unlock()
-	if described.HardBy == string(memory.ByNone) {
+	if described.HardBy == string(cgroup.ByNone) {
 		described.HardBytes = 0
 	}
 	return described

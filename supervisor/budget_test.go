@@ -10,14 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
 
 // limited starts a runtime with a small budget, where the machine has hard limits.
 func limited(t *testing.T, children map[string]testChild) *runtime {
 	t.Helper()
-	if support := memory.Examine(); support.By == memory.ByNone {
+	if support := cgroup.Examine(); support.By == cgroup.ByNone {
 		t.Skipf("no hard limits here: %s", support.Reason)
 	}
 	settings := testSettings()
@@ -47,7 +47,7 @@ func TestAChildKnowsItsSoftLimitAndHasItsHardOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status.Memory.HardBytes != 384<<20 || status.Memory.HardBy == string(memory.ByNone) || web.MemoryLimitBytes != status.Memory.HardBytes {
+	if status.Memory.HardBytes != 384<<20 || status.Memory.HardBy == string(cgroup.ByNone) || web.MemoryLimitBytes != status.Memory.HardBytes {
 		t.Errorf("%+v, the instance has %d", status.Memory, web.MemoryLimitBytes)
 	}
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", web.Pid))

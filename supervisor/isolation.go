@@ -8,9 +8,9 @@ import (
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
 
@@ -110,7 +110,7 @@ func (b *budget) layer(incarnation string) client.Layer {
 	}
 	support := b.groups.Support()
 	layer.State, layer.Detail, layer.Remedy = client.LayerMissing, support.Reason, support.Remedy
-	if support.By != memory.ByNone {
+	if support.By != cgroup.ByNone {
 		layer.Detail = "the child could not be placed in its control group"
 	}
 	return layer

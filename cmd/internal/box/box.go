@@ -16,9 +16,10 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
+
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
@@ -42,7 +43,7 @@ type Running struct {
 	Layers  []client.Layer // around it
 	process *process.Process
 	folder  string // its control folder
-	groups  *memory.Groups
+	groups  *cgroup.Groups
 }
 
 // buildTimeout bounds the building of a sandbox, which takes milliseconds.
@@ -63,7 +64,7 @@ func Start(p Program) (*Running, error) {
 	if r.folder, err = os.MkdirTemp(paths.Run, "box"); err != nil {
 		return nil, fmt.Errorf("prepare the sandbox: %w", err)
 	}
-	r.groups = memory.Open(r.folder)
+	r.groups = cgroup.Open(r.folder)
 	if err := r.start(p, sandboxed); err != nil {
 		r.clear()
 		return nil, err

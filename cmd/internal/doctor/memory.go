@@ -7,6 +7,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
 
@@ -44,8 +45,8 @@ func budget(src *config.Source, declarations []plugins.Declaration) Finding {
 // hardLimits checks whether a process that takes too much memory would be ended alone.
 func hardLimits() Finding {
 	const check = "memory limits"
-	support := memory.Examine()
-	if support.By == memory.ByNone {
+	support := cgroup.Examine()
+	if support.By == cgroup.ByNone {
 		return Finding{check, Warn, "no hard ones: " + support.Reason, support.Remedy}
 	}
 	return Finding{check, OK, "hard ones for each process, by " + string(support.By), ""}

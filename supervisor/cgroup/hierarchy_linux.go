@@ -1,4 +1,4 @@
-package memory
+package cgroup
 
 import (
 	"errors"
@@ -26,15 +26,15 @@ type files struct {
 }
 
 var (
-	version1 = files{ByCgroup1, "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.oom_control"}
-	version2 = files{ByCgroup2, "memory.max", "memory.swap.max", "memory.events"}
+	version1 = files{ByVersion1, "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.oom_control"}
+	version2 = files{ByVersion2, "memory.max", "memory.swap.max", "memory.events"}
 )
 
 // swapLimit is written to the file swap. Version 1 limits memory and swap together;
 // version 2 limits swap alone, and a process that has used up its memory shall end
 // rather than swap.
 func (f files) swapLimit(hard uint64) string {
-	if f.by == ByCgroup2 {
+	if f.by == ByVersion2 {
 		return "0"
 	}
 	return strconv.FormatUint(hard, 10)
@@ -145,22 +145,12 @@ func write(folder, file, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// Machine returns what this process and its descendants may take: the machine's memory,
-// or the limit of a control group it is in where that is less.
-func Machine() (Limit, error) {
-	limit := Limit{From: "the machine's memory"}
-	info, err := os.ReadFile("/proc/meminfo")
+// LeastMemory returns the smallest limit of memory of this process's group and those above
+// it that are visible.
+func LeastMemory() (bytes uint64, limited bool) {
+	h, err := here()
 	if err != nil {
-		return Limit{}, fmt.Errorf("find the machine's memory: %w", err)
+		return 0, false
 	}
-	if _, err := fmt.Sscanf(string(info), "MemTotal: %d kB", &limit.Bytes); err != nil {
-		return Limit{}, fmt.Errorf("find the machine's memory: %w", err)
-	}
-	limit.Bytes <<= 10
-	if h, err := here(); err == nil {
-		if bytes, limited := h.smallest(); limited && bytes < limit.Bytes {
-			limit = Limit{Bytes: bytes, From: "the limit of its control group"}
-		}
-	}
-	return limit, nil
+	return h.smallest()
 }

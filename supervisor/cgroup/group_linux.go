@@ -1,4 +1,4 @@
-package memory
+package cgroup
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func (g *Group) Outside() error {
 // first page on. When that cannot be done, the process is born outside: a child without
 // a hard limit is better than none. It returns fork's error.
 func (g *Group) Place(attributes *syscall.SysProcAttr, fork func() error) error {
-	if g.groups.place.by == ByCgroup2 {
+	if g.groups.place.by == ByVersion2 {
 		return g.forkInto(attributes, fork)
 	}
 	return g.forkFromThread(fork)

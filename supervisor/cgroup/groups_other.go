@@ -1,6 +1,6 @@
 //go:build !linux
 
-package memory
+package cgroup
 
 import "syscall"
 

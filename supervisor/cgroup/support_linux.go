@@ -1,4 +1,4 @@
-package memory
+package cgroup
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ type facts struct {
 // look finds out without changing anything.
 func (h hierarchy) look() facts {
 	f := facts{by: h.by, own: h.own, writable: access(h.own)}
-	if h.by != ByCgroup2 {
+	if h.by != ByVersion2 {
 		return f
 	}
 	if f.writable == nil {
@@ -74,11 +74,11 @@ const remedy2 = "start it with: systemd-run --user --scope -p Delegate=yes ocis 
 func decide(f facts) Support {
 	none := func(reason, remedy string) Support { return Support{By: ByNone, Reason: reason, Remedy: remedy} }
 	switch {
-	case f.by == ByCgroup1 && f.writable != nil:
+	case f.by == ByVersion1 && f.writable != nil:
 		return none(fmt.Sprintf("%s cannot be written to: %v", f.own, f.writable),
 			"run it as root, or as root move it into a group that belongs to its user")
-	case f.by == ByCgroup1:
-		return Support{By: ByCgroup1}
+	case f.by == ByVersion1:
+		return Support{By: ByVersion1}
 	case !f.controller:
 		return none("the memory controller is not passed on to "+f.own, remedy2)
 	case f.writable != nil:
@@ -88,7 +88,7 @@ func decide(f facts) Support {
 	case !f.enabled && !f.root && !f.alone:
 		return none("there are other processes in "+f.own, remedy2)
 	}
-	return Support{By: ByCgroup2}
+	return Support{By: ByVersion2}
 }
 
 // Examine says whether a runtime that is started from where this process is would have

@@ -1,6 +1,6 @@
 //go:build linux
 
-package memory
+package cgroup
 
 import (
 	"errors"
@@ -28,14 +28,14 @@ func TestTheOwnGroupIsFoundWhereMemoryIsCounted(t *testing.T) {
 		by             By
 		own            string
 	}{
-		"version 2":                         {mount2, "0::/user.slice/a.scope\n", ByCgroup2, "/sys/fs/cgroup/user.slice/a.scope"},
-		"version 2, in its root":            {mount2, "0::/\n", ByCgroup2, "/sys/fs/cgroup"},
-		"version 1":                         {mountCPU + mount1, "5:cpu:/x\n4:memory:/a/b\n", ByCgroup1, "/sys/fs/cgroup/memory/a/b"},
-		"both, memory at version 1":         {unified + mount1, "4:memory:/a\n0::/b\n", ByCgroup1, "/sys/fs/cgroup/memory/a"},
-		"both, memory at version 2":         {mountCPU + unified, "5:cpu:/a\n0::/b\n", ByCgroup2, "/sys/fs/cgroup/unified/b"},
-		"controllers mounted together":      {strings.ReplaceAll(mount1, "rw,memory", "rw,cpu,memory"), "4:cpu,memory:/a\n", ByCgroup1, "/sys/fs/cgroup/memory/a"},
-		"a container that sees only itself": {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1\n", ByCgroup1, "/sys/fs/cgroup/memory"},
-		"and a group in it":                 {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1/a\n", ByCgroup1, "/sys/fs/cgroup/memory/a"},
+		"version 2":                         {mount2, "0::/user.slice/a.scope\n", ByVersion2, "/sys/fs/cgroup/user.slice/a.scope"},
+		"version 2, in its root":            {mount2, "0::/\n", ByVersion2, "/sys/fs/cgroup"},
+		"version 1":                         {mountCPU + mount1, "5:cpu:/x\n4:memory:/a/b\n", ByVersion1, "/sys/fs/cgroup/memory/a/b"},
+		"both, memory at version 1":         {unified + mount1, "4:memory:/a\n0::/b\n", ByVersion1, "/sys/fs/cgroup/memory/a"},
+		"both, memory at version 2":         {mountCPU + unified, "5:cpu:/a\n0::/b\n", ByVersion2, "/sys/fs/cgroup/unified/b"},
+		"controllers mounted together":      {strings.ReplaceAll(mount1, "rw,memory", "rw,cpu,memory"), "4:cpu,memory:/a\n", ByVersion1, "/sys/fs/cgroup/memory/a"},
+		"a container that sees only itself": {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1\n", ByVersion1, "/sys/fs/cgroup/memory"},
+		"and a group in it":                 {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1/a\n", ByVersion1, "/sys/fs/cgroup/memory/a"},
 		"a group that is not visible":       {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/12\n", "", ""},
 		"a group above what is visible":     {mount2, "0::/../other\n", "", ""},
 		"not mounted":                       {mountCPU, "4:memory:/a\n0::/\n", "", ""},
@@ -58,16 +58,16 @@ func TestTheReasonForNoHardLimitsIsSaid(t *testing.T) {
 		by     By
 		reason string
 	}{
-		"version 1":                                  {facts{by: ByCgroup1}, ByCgroup1, ""},
-		"version 1, of somebody else":                {facts{by: ByCgroup1, writable: denied}, ByNone, "permission denied"},
-		"delegated, and alone":                       {facts{by: ByCgroup2, controller: true, alone: true}, ByCgroup2, ""},
-		"delegated, and prepared by a predecessor":   {facts{by: ByCgroup2, controller: true, enabled: true}, ByCgroup2, ""},
-		"in the root":                                {facts{by: ByCgroup2, controller: true, root: true}, ByCgroup2, ""},
-		"in a shell's group":                         {facts{by: ByCgroup2, controller: true}, ByNone, "other processes"},
-		"a unit that is not delegated":               {facts{by: ByCgroup2, controller: true, alone: true, foreign: true}, ByNone, "systemd"},
-		"without the controller":                     {facts{by: ByCgroup2, alone: true}, ByNone, "not passed on"},
-		"of somebody else":                           {facts{by: ByCgroup2, controller: true, alone: true, writable: denied}, ByNone, "permission denied"},
-		"read-only, as in an unprivileged container": {facts{by: ByCgroup2, controller: true, root: true, writable: unix.EROFS}, ByNone, "read-only"},
+		"version 1":                                  {facts{by: ByVersion1}, ByVersion1, ""},
+		"version 1, of somebody else":                {facts{by: ByVersion1, writable: denied}, ByNone, "permission denied"},
+		"delegated, and alone":                       {facts{by: ByVersion2, controller: true, alone: true}, ByVersion2, ""},
+		"delegated, and prepared by a predecessor":   {facts{by: ByVersion2, controller: true, enabled: true}, ByVersion2, ""},
+		"in the root":                                {facts{by: ByVersion2, controller: true, root: true}, ByVersion2, ""},
+		"in a shell's group":                         {facts{by: ByVersion2, controller: true}, ByNone, "other processes"},
+		"a unit that is not delegated":               {facts{by: ByVersion2, controller: true, alone: true, foreign: true}, ByNone, "systemd"},
+		"without the controller":                     {facts{by: ByVersion2, alone: true}, ByNone, "not passed on"},
+		"of somebody else":                           {facts{by: ByVersion2, controller: true, alone: true, writable: denied}, ByNone, "permission denied"},
+		"read-only, as in an unprivileged container": {facts{by: ByVersion2, controller: true, root: true, writable: unix.EROFS}, ByNone, "read-only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := decide(test.facts)
@@ -129,7 +129,7 @@ func TestTheSmallestLimitAboveCounts(t *testing.T) {
 
 func TestLookingSeesWhatDecides(t *testing.T) {
 	h := fake(t)
-	if got, want := h.look(), (facts{by: ByCgroup2, own: h.own, controller: true, alone: true}); got != want {
+	if got, want := h.look(), (facts{by: ByVersion2, own: h.own, controller: true, alone: true}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	if err := os.WriteFile(filepath.Join(h.own, "cgroup.procs"), []byte("1\n"+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
@@ -196,7 +196,7 @@ func TestAGroupThatCannotPassTheControllerOnIsLeftAsItWas(t *testing.T) {
 			t.Errorf("%s is left behind: %v", folder, err)
 		}
 	}
-	if group, err := g.Take("web-1", Floor); group != nil || err != nil {
+	if group, err := g.Take("web-1", floor); group != nil || err != nil {
 		t.Errorf("%v %v", group, err)
 	}
 }
@@ -232,7 +232,7 @@ func unifiedGroup(t *testing.T) *Group {
 			t.Error(err)
 		}
 	})
-	return &Group{groups: &Groups{place: h, own: map[string]int{}, free: map[string][]*Group{}}, instance: "web-1", folder: folder, hard: Floor}
+	return &Group{groups: &Groups{place: h, own: map[string]int{}, free: map[string][]*Group{}}, instance: "web-1", folder: folder, hard: floor}
 }
 
 func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
@@ -275,7 +275,7 @@ func TestManyBirthsLeaveNoThreadsAndNoGroups(t *testing.T) {
 		if err := group.Place(&syscall.SysProcAttr{}, func() error { return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(g.Spare("web-1", Floor), group.Release()); err != nil {
+		if err := errors.Join(g.Spare("web-1", floor), group.Release()); err != nil {
 			t.Fatal(err)
 		}
 	}

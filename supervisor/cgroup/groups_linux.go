@@ -1,4 +1,4 @@
-package memory
+package cgroup
 
 import (
 	"crypto/sha256"
@@ -64,7 +64,7 @@ func open(runDir string, h hierarchy) *Groups {
 
 // prepare makes the folder of the groups.
 func (g *Groups) prepare() (err error) {
-	if g.place.by == ByCgroup2 {
+	if g.place.by == ByVersion2 {
 		if g.moved, err = g.place.delegate(); err != nil {
 			return fmt.Errorf("pass the memory controller on: %w", err)
 		}
@@ -73,7 +73,7 @@ func (g *Groups) prepare() (err error) {
 	if err = os.Mkdir(g.base, 0o755); err == nil || os.IsExist(err) {
 		err = os.WriteFile(g.record, []byte(g.base), 0o600)
 	}
-	if err == nil && g.place.by == ByCgroup2 {
+	if err == nil && g.place.by == ByVersion2 {
 		err = write(g.base, "cgroup.subtree_control", "+memory")
 	}
 	if err != nil {
