@@ -10,7 +10,8 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
 
-// budget keeps the runtime and its children within the memory that they may take.
+// budget keeps the runtime and its children within what they may take: of memory all of
+// them, of the rest those that are isolated.
 type budget struct {
 	supervisor *Supervisor
 	total      memory.Limit // of 0 bytes: not known, and nothing is limited
@@ -18,7 +19,7 @@ type budget struct {
 
 	mu     sync.Mutex
 	placed map[string]*cgroup.Group // by incarnation: the groups of children that have not ended
-	amiss  map[string]error         // by instance: why its last child is in none
+	amiss  map[string]error         // by instance: why the memory of its last child has no hard limit
 }
 
 // openBudget finds out what the machine allows, and removes what a dead predecessor left
@@ -49,7 +50,7 @@ func (b *budget) say() {
 		return
 	}
 	split := b.split(nil)
-	log, support := b.supervisor.log, b.groups.Support()
+	log, support := b.supervisor.log, b.groups.Support(cgroup.Memory)
 	text := "hard limits by " + string(support.By)
 	if support.By == cgroup.ByNone {
 		text = "no hard limits: " + support.Reason
@@ -81,12 +82,11 @@ func (b *budget) share(svc *service) memory.Share {
 }
 
 // enter returns the group for a new child; nil: there is none.
-func (b *budget) enter(instance, incarnation string, share memory.Share) *cgroup.Group {
-	group, err := b.groups.Take(instance, share.HardBytes)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.amiss[instance] = err
+func (b *budget) enter(instance, incarnation string, limits cgroup.Limits) *cgroup.Group {
+	group := b.groups.Take(instance, limits)
 	if group != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.placed[incarnation] = group
 	}
 	return group
@@ -94,19 +94,19 @@ func (b *budget) enter(instance, incarnation string, share memory.Share) *cgroup
 
 // entered is called when a child is born. The next one's group is made now, beside the
 // start of this one, so that it costs a restart nothing.
-func (b *budget) entered(instance string, group *cgroup.Group, share memory.Share) {
-	err := b.groups.Spare(instance, share.HardBytes)
-	if group != nil && group.Outside() != nil {
-		err = group.Outside()
+func (b *budget) entered(instance string, group *cgroup.Group, limits cgroup.Limits) {
+	b.groups.Spare(instance, limits)
+	if group == nil {
+		return
+	}
+	for _, c := range []cgroup.Controller{cgroup.Memory, cgroup.Tasks, cgroup.CPU} {
+		if err := group.Without(c); err != nil && b.groups.Support(c).By != cgroup.ByNone {
+			b.supervisor.log.WithField("instance", instance).WithError(err).Warnf("it has no hard limit of %s", c)
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err != nil {
-		b.amiss[instance] = err
-	}
-	if err := b.amiss[instance]; err != nil {
-		b.supervisor.log.WithField("instance", instance).WithError(err).Warn("its memory has no hard limit")
-	}
+	b.amiss[instance] = group.Without(cgroup.Memory)
 }
 
 // kills returns how many processes of a child's group the kernel killed for want of memory.
@@ -146,15 +146,15 @@ func (b *budget) group(incarnation string) *cgroup.Group {
 // hardBytes returns the limit that a running child has; 0: none.
 func (b *budget) hardBytes(incarnation string) uint64 {
 	group := b.group(incarnation)
-	if group == nil || group.Outside() != nil {
+	if group == nil || group.Without(cgroup.Memory) != nil {
 		return 0
 	}
-	return group.HardBytes()
+	return group.Limits().HardBytes
 }
 
 // describe says what applies to a service.
 func (b *budget) describe(svc *service) client.Memory {
-	share, support := b.share(svc), b.groups.Support()
+	share, support := b.share(svc), b.groups.Support(cgroup.Memory)
 	described := client.Memory{SoftBytes: share.SoftBytes, HardBytes: share.HardBytes, HardBy: string(support.By), Reason: support.Reason}
 	b.mu.Lock()
 	for _, i := range svc.all() {

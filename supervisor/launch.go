@@ -30,7 +30,8 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 			return child.Spec{}, nil, err
 		}
 		share := s.memory.share(svc)
-		group := s.memory.enter(instance, incarnation, share)
+		limits := Limits(svc.declaration, share.HardBytes)
+		group := s.memory.enter(instance, incarnation, limits)
 		spec := child.Spec{
 			Service:      name,
 			Instance:     instance,
@@ -57,7 +58,7 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 		}
 		return spec, func() {
 			log.Close()
-			s.memory.entered(instance, group, share)
+			s.memory.entered(instance, group, limits)
 		}, nil
 	}
 }

@@ -4,116 +4,102 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// clearBound is how long what is left in a group may take to end.
-const clearBound = 2 * time.Second
-
-// Group is a control group of one child at a time.
+// Group is a control group of one child at a time: a folder in each hierarchy that limits
+// something.
 type Group struct {
 	groups   *Groups
 	instance string
-	folder   string
-	hard     uint64
-	before   uint64 // kills that were counted when the last child had left
+	limits   Limits
+	folders  []*folder
+	lacks    map[Controller]error // limits that could not be set
+	broken   bool                 // one of them should have been there: it is not used again
+	before   uint64               // kills that were counted when the last child had left
 
 	mu      sync.Mutex
-	outside error // why the child is not in it
+	outside map[*folder]error // why the child is not in it
 }
 
-// HardBytes returns the limit.
-func (g *Group) HardBytes() uint64 { return g.hard }
+// folder is a group's place in one hierarchy.
+type folder struct {
+	*branch
+	path   string
+	limits []Controller // that are set in it
+}
 
-// Outside returns why the child that was born with Place is not in the group; nil: it is.
-func (g *Group) Outside() error {
+// branch makes the group's folder in a branch, with as many limits as can be set there.
+func (g *Group) branch(b *branch, name string) {
+	wanted := b.wanted(g.limits)
+	if len(wanted) == 0 {
+		return
+	}
+	f := &folder{branch: b, path: filepath.Join(b.base, name)}
+	if err := os.Mkdir(f.path, 0o755); err != nil {
+		g.lack(wanted, fmt.Errorf("make a control group for %s: %w", g.instance, err))
+		return
+	}
+	for _, c := range wanted {
+		if err := f.set(c, g.limits); err != nil {
+			g.lack([]Controller{c}, fmt.Errorf("limit the %s of %s: %w", c, g.instance, err))
+		} else {
+			f.limits = append(f.limits, c)
+		}
+	}
+	if len(f.limits) == 0 {
+		_ = os.Remove(f.path) // what stays goes with Close
+		return
+	}
+	g.folders = append(g.folders, f)
+}
+
+// set makes a limit apply.
+func (f *folder) set(c Controller, limits Limits) error {
+	for _, s := range limits.settings(f.version, c) {
+		if err := write(f.path, s.file, s.text); err != nil && !s.optional {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Group) lack(limits []Controller, why error) {
+	g.broken = true
+	for _, c := range limits {
+		g.lacks[c] = why
+	}
+}
+
+// Limits returns what was asked for with Take.
+func (g *Group) Limits() Limits { return g.limits }
+
+// Without returns why a limit does not apply to the child that was born with Place; nil: it
+// applies, or none was asked for.
+func (g *Group) Without(c Controller) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.outside
-}
-
-// Place runs fork so that the new process is born in the group, and counted from its
-// first page on. When that cannot be done, the process is born outside: a child without
-// a hard limit is better than none. It returns fork's error.
-func (g *Group) Place(attributes *syscall.SysProcAttr, fork func() error) error {
-	if g.groups.place.by == ByVersion2 {
-		return g.forkInto(attributes, fork)
+	f := g.with(c)
+	switch {
+	case f != nil:
+		return g.outside[f]
+	case g.lacks[c] != nil || len(g.limits.settings(ByVersion2, c)) == 0:
+		return g.lacks[c]
 	}
-	return g.forkFromThread(fork)
+	return errors.New(g.groups.support[c].Reason)
 }
 
-func (g *Group) stayOutside(why error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.outside = why
-}
-
-// forkInto uses clone3(2) with CLONE_INTO_CGROUP.
-func (g *Group) forkInto(attributes *syscall.SysProcAttr, fork func() error) error {
-	folder, err := unix.Open(g.folder, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		g.stayOutside(fmt.Errorf("open %s: %w", g.folder, err))
-		return fork()
+// with returns the folder that has a limit; nil: there is none.
+func (g *Group) with(c Controller) *folder {
+	if at := slices.IndexFunc(g.folders, func(f *folder) bool { return slices.Contains(f.limits, c) }); at >= 0 {
+		return g.folders[at]
 	}
-	defer unix.Close(folder)
-	attributes.UseCgroupFD, attributes.CgroupFD = true, folder
-	first := fork()
-	if first == nil {
-		g.stayOutside(nil)
-		return nil
-	}
-	// The error may be the program's, or that of a sandbox without clone3.
-	attributes.UseCgroupFD = false
-	g.stayOutside(fmt.Errorf("start a process in %s: %w", g.folder, first))
-	return fork()
-}
-
-// forkFromThread forks from a thread that is in the group, as a new process is in the
-// groups of the thread that made it. Version 1 has no other way without a gap: a process
-// that is moved after its birth leaves what it has taken so far behind, and moving it
-// takes 10 ms and more, since the kernel waits for all processors; a thread that moves
-// itself need not wait (cgroup_procs_write_start in the kernel's cgroup.c).
-//
-// While it forks, the supervisor is listed in the child's group, but its memory is not
-// counted there: that goes with the main thread, which is never used here.
-func (g *Group) forkFromThread(fork func() error) (err error) {
-	onThread(func() (keep bool) {
-		if moved := write(g.folder, "tasks", "0"); moved != nil {
-			g.stayOutside(fmt.Errorf("start a process in %s: %w", g.folder, moved))
-			err = fork()
-			return true
-		}
-		g.stayOutside(nil)
-		err = fork()
-		return write(g.groups.place.own, "tasks", "0") == nil
-	})
-	return err
-}
-
-// onThread runs work on a thread that is not the main one, and ends that thread unless
-// work returns true.
-func onThread(work func() (keep bool)) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if unix.Gettid() == os.Getpid() {
-			onThread(work) // while this one occupies the main thread
-			runtime.UnlockOSThread()
-			return
-		}
-		if work() {
-			runtime.UnlockOSThread()
-		} // a goroutine that ends while it is locked takes its thread with it
-	}()
-	<-done
+	return nil
 }
 
 // Kills returns how many processes of the group the kernel killed for want of memory
@@ -121,7 +107,10 @@ func onThread(work func() (keep bool)) {
 func (g *Group) Kills() uint64 { return g.counted() - g.before }
 
 func (g *Group) counted() uint64 {
-	return lineOf(g.folder, g.groups.place.events, "oom_kill") // not told before Linux 4.13
+	if f := g.with(Memory); f != nil {
+		return lineOf(f.path, memoryEvents(f.version), "oom_kill") // not told before Linux 4.13
+	}
+	return 0
 }
 
 // lineOf returns the number of a line "name number" of a file; 0: there is none.
@@ -139,77 +128,40 @@ func lineOf(folder, file, name string) uint64 {
 // their own, and gives the group back. It blocks for clearBound at most; after an error
 // the group is not used again.
 func (g *Group) Release() error {
-	err := clearUntil(g.folder, time.Now().Add(clearBound))
+	err := g.clear(time.Now().Add(clearBound))
 	g.groups.mu.Lock()
 	defer g.groups.mu.Unlock()
 	if err != nil {
 		g.groups.own[g.instance]--
 		return err
 	}
-	if g.isUsedUp() {
+	if g.broken || g.isUsedUp() {
 		g.groups.drop(g)
-		return g.groups.spare(g.instance, g.hard)
+		g.groups.spare(g.instance, g.limits)
+		return nil
 	}
 	g.before = g.counted()
 	g.groups.free[g.instance] = append(g.groups.free[g.instance], g)
 	return nil
 }
 
+// clear ends what is in the group. A limit of CPU that is set anew begins with all its time:
+// otherwise the next child, and with version 1 the thread that starts it, would wait until
+// the period is over in which this one has used up its own.
+func (g *Group) clear(deadline time.Time) (err error) {
+	for _, f := range g.folders {
+		err = errors.Join(err, clearUntil(f.path, deadline))
+		if slices.Contains(f.limits, CPU) {
+			_ = f.set(CPU, g.limits) // it was accepted before; it costs a moment at worst
+		}
+	}
+	return err
+}
+
 // isUsedUp tells whether much is still counted to the group although nobody is in it:
 // files in a tmpfs, which the kernel cannot take back. The next child would not have
 // enough.
-func (g *Group) isUsedUp() bool { return lineOf(g.folder, "memory.stat", "shmem") > g.hard/4 }
-
-// clearUntil kills what is in a group until nothing is left.
-func clearUntil(folder string, deadline time.Time) error {
-	return untilDone(deadline, func() (bool, error) {
-		pids := processes(folder)
-		if len(pids) == 0 {
-			return true, nil
-		}
-		killMembers(folder, pids)
-		return false, fmt.Errorf("processes %v in %s do not end", pids, folder)
-	})
-}
-
-// removeUntil removes an empty group. The kernel may need a moment more than its last
-// process.
-func removeUntil(folder string, deadline time.Time) error {
-	return untilDone(deadline, func() (bool, error) {
-		err := os.Remove(folder)
-		return err == nil || !errors.Is(err, syscall.EBUSY), err
-	})
-}
-
-// untilDone tries at once, and again in growing intervals until the deadline.
-func untilDone(deadline time.Time, try func() (done bool, err error)) error {
-	for wait := 500 * time.Microsecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		done, err := try()
-		if done || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(wait)
-	}
-}
-
-// killMembers kills processes that are provably in the group: a pid that was given to
-// somebody else meanwhile is spared.
-func killMembers(folder string, pids []int) {
-	if write(folder, "cgroup.kill", "1") == nil { // version 2, since Linux 5.14
-		return
-	}
-	held := make(map[int]int, len(pids))
-	for _, pid := range pids {
-		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-			held[pid] = fd
-		}
-	}
-	for _, pid := range processes(folder) {
-		if fd, ok := held[pid]; ok {
-			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) // gone is as good
-		}
-	}
-	for _, fd := range held {
-		unix.Close(fd)
-	}
+func (g *Group) isUsedUp() bool {
+	f := g.with(Memory)
+	return f != nil && lineOf(f.path, "memory.stat", "shmem") > g.limits.HardBytes/4
 }

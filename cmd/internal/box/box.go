@@ -19,7 +19,6 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
@@ -77,13 +76,11 @@ func (r *Running) start(p Program, sandboxed *child.Sandbox) error {
 		Path: p.Args[0], Args: p.Args, Files: p.Files,
 		Env: supervisor.ForSandbox(os.Environ(), p.Service, p.Others, p.Source.Paths),
 	}
-	group, err := r.groups.Take(p.Service.Name, p.MemoryBytes)
-	switch {
-	case err != nil:
-		return err
-	case group != nil:
+	group := r.groups.Take(p.Service.Name, supervisor.Limits(p.Service, p.MemoryBytes))
+	if group != nil {
 		spec.Place = group.Place
-	default:
+	}
+	if group == nil || group.Without(cgroup.Memory) != nil {
 		sandboxed.Plan.MemoryBytes = p.MemoryBytes
 	}
 	spec, entry, err := sandboxed.Enter(spec, r.folder)

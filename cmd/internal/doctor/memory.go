@@ -7,7 +7,6 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
-	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
 
@@ -40,14 +39,4 @@ func budget(src *config.Source, declarations []plugins.Declaration) Finding {
 		return Finding{check, Warn, fmt.Sprintf("%s, more than %s (%s)", found, machine.From, print.Bytes(machine.Bytes)), "set OCIS_MEMORY_LIMIT to less"}
 	}
 	return Finding{check, OK, found, ""}
-}
-
-// hardLimits checks whether a process that takes too much memory would be ended alone.
-func hardLimits() Finding {
-	const check = "memory limits"
-	support := cgroup.Examine()
-	if support.By == cgroup.ByNone {
-		return Finding{check, Warn, "no hard ones: " + support.Reason, support.Remedy}
-	}
-	return Finding{check, OK, "hard ones for each process, by " + string(support.By), ""}
 }
