@@ -358,8 +358,10 @@ func TestWithoutALimitThereIsNoGroup(t *testing.T) {
 	}
 }
 
-// benchmarks are the two kinds of children.
-var benchmarks = map[string]Limits{"memory": memoryOnly, "all limits": {HardBytes: floor, Tasks: 512, CPUPercent: 400}}
+// benchmarks are the kinds of children: not isolated, isolated, and isolated with a limit of CPU.
+var benchmarks = map[string]Limits{
+	"memory": memoryOnly, "memory and tasks": {HardBytes: floor, Tasks: 512}, "all": {HardBytes: floor, Tasks: 512, CPUPercent: 400},
+}
 
 func BenchmarkTheRestartPath(b *testing.B) {
 	for name, limits := range benchmarks {
