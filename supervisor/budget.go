@@ -5,20 +5,22 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
 
-// budget keeps the runtime and its children within the memory that they may take.
+// budget keeps the runtime and its children within what they may take: of memory all of
+// them, of the rest those that are isolated.
 type budget struct {
 	supervisor *Supervisor
 	total      memory.Limit // of 0 bytes: not known, and nothing is limited
-	groups     *memory.Groups
+	groups     *cgroup.Groups
 
 	mu      sync.Mutex
-	placed  map[string]*memory.Group // by incarnation: the groups of children that have not ended
-	amiss   map[string]error         // by instance: why its last child is in none
-	waiting map[string]memory.Share  // by instance: spare groups that are to be made; nil: at once
+	placed  map[string]*cgroup.Group // by incarnation: the groups of children that have not ended
+	amiss   map[string]error         // by instance: why the memory of its last child has no hard limit
+	waiting map[string]cgroup.Limits // by instance: spare groups that are to be made; nil: at once
 }
 
 // openBudget finds out what the machine allows, and removes what a dead predecessor left
@@ -26,8 +28,8 @@ type budget struct {
 func (s *Supervisor) openBudget() *budget {
 	b := &budget{
 		supervisor: s, total: memory.Limit{Bytes: uint64(s.options.Settings.MemoryLimit), From: "as configured"},
-		groups: memory.Open(s.options.Paths.Run), placed: map[string]*memory.Group{}, amiss: map[string]error{},
-		waiting: map[string]memory.Share{},
+		groups: cgroup.Open(s.options.Paths.Run), placed: map[string]*cgroup.Group{}, amiss: map[string]error{},
+		waiting: map[string]cgroup.Limits{},
 	}
 	if b.total.Bytes == 0 {
 		machine, err := memory.Machine()
@@ -50,9 +52,9 @@ func (b *budget) say() {
 		return
 	}
 	split := b.split(nil)
-	log, support := b.supervisor.log, b.groups.Support()
+	log, support := b.supervisor.log, b.groups.Support(cgroup.Memory)
 	text := "hard limits by " + string(support.By)
-	if support.By == memory.ByNone {
+	if support.By == cgroup.ByNone {
 		text = "no hard limits: " + support.Reason
 	}
 	log.Infof("memory: %d MiB for all, %s; %s", b.total.Bytes>>20, b.total.From, text)
@@ -82,44 +84,44 @@ func (b *budget) share(svc *service) memory.Share {
 }
 
 // enter returns the group for a new child; nil: there is none.
-func (b *budget) enter(instance, incarnation string, share memory.Share) *memory.Group {
-	group, err := b.groups.Take(instance, share.HardBytes)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.amiss[instance] = err
+func (b *budget) enter(instance, incarnation string, limits cgroup.Limits) *cgroup.Group {
+	group := b.groups.Take(instance, limits)
 	if group != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.placed[incarnation] = group
 	}
 	return group
 }
 
 // entered is called when a child is born.
-func (b *budget) entered(instance string, group *memory.Group, share memory.Share) {
-	err := b.spare(instance, share)
-	if group != nil && group.Outside() != nil {
-		err = group.Outside()
+func (b *budget) entered(instance string, group *cgroup.Group, limits cgroup.Limits) {
+	b.spare(instance, limits)
+	if group == nil {
+		return
+	}
+	for _, c := range []cgroup.Controller{cgroup.Memory, cgroup.Tasks, cgroup.CPU} {
+		if err := group.Without(c); err != nil && b.groups.Support(c).By != cgroup.ByNone {
+			b.supervisor.log.WithField("instance", instance).WithError(err).Warnf("it has no hard limit of %s", c)
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err != nil {
-		b.amiss[instance] = err
-	}
-	if err := b.amiss[instance]; err != nil {
-		b.warn(instance, err)
-	}
+	b.amiss[instance] = group.Without(cgroup.Memory)
 }
 
 // spare makes the next child's group beside the start of this one, so that it costs a restart
 // nothing. While the whole run set starts, it can wait.
-func (b *budget) spare(instance string, share memory.Share) error {
+func (b *budget) spare(instance string, limits cgroup.Limits) {
 	b.mu.Lock()
-	if b.waiting != nil {
-		b.waiting[instance] = share
-		b.mu.Unlock()
-		return nil
+	wait := b.waiting != nil
+	if wait {
+		b.waiting[instance] = limits
 	}
 	b.mu.Unlock()
-	return b.groups.Spare(instance, share.HardBytes)
+	if !wait {
+		b.groups.Spare(instance, limits)
+	}
 }
 
 // makeSpares makes the groups that can wait until the run set has started, and lets no more
@@ -135,18 +137,12 @@ func (b *budget) makeSpares() {
 	waiting := b.waiting
 	b.waiting = nil
 	b.mu.Unlock()
-	for instance, share := range waiting {
+	for instance, limits := range waiting {
 		if s.aborted.Err() != nil {
 			return
 		}
-		if err := b.groups.Spare(instance, share.HardBytes); err != nil {
-			b.warn(instance, err)
-		}
+		b.groups.Spare(instance, limits)
 	}
-}
-
-func (b *budget) warn(instance string, err error) {
-	b.supervisor.log.WithField("instance", instance).WithError(err).Warn("its memory has no hard limit")
 }
 
 // kills returns how many processes of a child's group the kernel killed for want of memory.
@@ -177,7 +173,7 @@ func (b *budget) forget(instance string) {
 	delete(b.amiss, instance)
 }
 
-func (b *budget) group(incarnation string) *memory.Group {
+func (b *budget) group(incarnation string) *cgroup.Group {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.placed[incarnation]
@@ -186,24 +182,24 @@ func (b *budget) group(incarnation string) *memory.Group {
 // hardBytes returns the limit that a running child has; 0: none.
 func (b *budget) hardBytes(incarnation string) uint64 {
 	group := b.group(incarnation)
-	if group == nil || group.Outside() != nil {
+	if group == nil || group.Without(cgroup.Memory) != nil {
 		return 0
 	}
-	return group.HardBytes()
+	return group.Limits().HardBytes
 }
 
 // describe says what applies to a service.
 func (b *budget) describe(svc *service) client.Memory {
-	share, support := b.share(svc), b.groups.Support()
+	share, support := b.share(svc), b.groups.Support(cgroup.Memory)
 	described := client.Memory{SoftBytes: share.SoftBytes, HardBytes: share.HardBytes, HardBy: string(support.By), Reason: support.Reason}
 	b.mu.Lock()
 	for _, i := range svc.all() {
 		if err := b.amiss[i.String()]; err != nil {
-			described.HardBy, described.Reason = string(memory.ByNone), err.Error()
+			described.HardBy, described.Reason = string(cgroup.ByNone), err.Error()
 		}
 	}
 	b.mu.Unlock()
-	if described.HardBy == string(memory.ByNone) {
+	if described.HardBy == string(cgroup.ByNone) {
 		described.HardBytes = 0
 	}
 	return described

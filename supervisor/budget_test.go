@@ -10,14 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
 )
 
 // limited starts a runtime with a small budget, where the machine has hard limits.
 func limited(t *testing.T, children map[string]testChild) *runtime {
 	t.Helper()
-	if support := memory.Examine(); support.By == memory.ByNone {
+	if support := cgroup.Examine(cgroup.Memory); support.By == cgroup.ByNone {
 		t.Skipf("no hard limits here: %s", support.Reason)
 	}
 	settings := testSettings()
@@ -47,7 +47,7 @@ func TestAChildKnowsItsSoftLimitAndHasItsHardOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status.Memory.HardBytes != 384<<20 || status.Memory.HardBy == string(memory.ByNone) || web.MemoryLimitBytes != status.Memory.HardBytes {
+	if status.Memory.HardBytes != 384<<20 || status.Memory.HardBy == string(cgroup.ByNone) || web.MemoryLimitBytes != status.Memory.HardBytes {
 		t.Errorf("%+v, the instance has %d", status.Memory, web.MemoryLimitBytes)
 	}
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", web.Pid))
@@ -59,15 +59,16 @@ func TestAChildKnowsItsSoftLimitAndHasItsHardOne(t *testing.T) {
 func TestNothingIsKeptForAnInstanceThatWasScaledAway(t *testing.T) {
 	r := limited(t, map[string]testChild{"web": {}})
 	r.awaitReady()
-	base, err := os.ReadFile(filepath.Join(r.paths.Run, "cgroup"))
+	bases, err := os.ReadFile(filepath.Join(r.paths.Run, "cgroup"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	base, _, _ := strings.Cut(string(bases), "\n") // that of the memory
 	for range 2 {
 		if err := errors.Join(r.Scale(t.Context(), "web", 3), r.Scale(t.Context(), "web", 1)); err != nil {
 			t.Fatal(err)
 		}
-		groups, err := filepath.Glob(filepath.Join(string(base), "web-*"))
+		groups, err := filepath.Glob(filepath.Join(base, "web-*"))
 		if err != nil || len(groups) == 0 {
 			t.Fatalf("%v: web-1 has no group in %s", err, base)
 		}

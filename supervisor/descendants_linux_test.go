@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
@@ -59,7 +59,7 @@ func TestNoDescendantSurvivesAChild(t *testing.T) {
 				}
 				r.serve()
 				r.awaitReady()
-				if by := r.memory.groups.Support().By; !groups && by != memory.ByNone {
+				if by := r.memory.groups.Support(cgroup.Memory).By; !groups && by != cgroup.ByNone {
 					t.Fatalf("there are groups: %s", by)
 				}
 				old, other := r.instance("web"), r.instance("other")

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -10,7 +9,6 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
 
@@ -93,27 +91,12 @@ func setVariables(environ, variables []string) []string {
 }
 
 // layersOf returns all layers around a child, those of its control group included.
-func (s *Supervisor) layersOf(incarnation string) []client.Layer {
-	layers := s.sandboxes.of(incarnation)
+func (svc *service) layersOf(incarnation string) []client.Layer {
+	layers := svc.supervisor.sandboxes.of(incarnation)
 	if layers == nil {
 		return nil
 	}
-	return append(layers, s.memory.layer(incarnation))
-}
-
-// layer says whether a child's memory has a hard limit.
-func (b *budget) layer(incarnation string) client.Layer {
-	layer := client.Layer{Name: sandbox.LayerMemory, State: client.LayerEnforced}
-	if bytes := b.hardBytes(incarnation); bytes > 0 {
-		layer.Detail = fmt.Sprintf("%d MiB", bytes>>20)
-		return layer
-	}
-	support := b.groups.Support()
-	layer.State, layer.Detail, layer.Remedy = client.LayerMissing, support.Reason, support.Remedy
-	if support.By != memory.ByNone {
-		layer.Detail = "the child could not be placed in its control group"
-	}
-	return layer
+	return append(layers, svc.limitLayers(incarnation)...)
 }
 
 // describeIsolation says how the service is isolated: as its first child is that runs.
@@ -127,7 +110,7 @@ func (svc *service) describeIsolation() client.Isolation {
 	}
 	described.Message = "no child of it runs"
 	for _, i := range svc.all() {
-		if layers := svc.supervisor.layersOf(i.Snapshot().Incarnation); layers != nil {
+		if layers := svc.layersOf(i.Snapshot().Incarnation); layers != nil {
 			sandbox.Sort(layers)
 			described.Layers, described.Score, described.Message = layers, sandbox.Score(layers), ""
 			break

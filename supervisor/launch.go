@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/logfile"
 )
@@ -30,7 +31,8 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 			return child.Spec{}, nil, err
 		}
 		share := s.memory.share(svc)
-		group := s.memory.enter(instance, incarnation, share)
+		limits := Limits(svc.declaration, share.HardBytes)
+		group := s.memory.enter(instance, incarnation, limits)
 		spec := child.Spec{
 			Service:      name,
 			Instance:     instance,
@@ -54,10 +56,13 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 				log.Close()
 				return child.Spec{}, nil, err
 			}
+			if without(group, cgroup.Memory) != nil {
+				spec.Sandbox.Plan.MemoryBytes = limits.HardBytes
+			}
 		}
 		return spec, func() {
 			log.Close()
-			s.memory.entered(instance, group, share)
+			s.memory.entered(instance, group, limits)
 		}, nil
 	}
 }

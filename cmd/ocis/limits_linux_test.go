@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 )
 
 // withoutGroups lets a command run where there are no control groups.
 func withoutGroups(t *testing.T, command *exec.Cmd) {
 	t.Helper()
-	if memory.Examine().By == memory.ByNone {
+	if cgroup.Examine(cgroup.Memory).By == cgroup.ByNone {
 		return // so it is everywhere here
 	}
 	if os.Getuid() != 0 {

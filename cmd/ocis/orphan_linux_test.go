@@ -83,16 +83,18 @@ func removeRemains(t *testing.T, runDir string) {
 	if err != nil {
 		return // there are none
 	}
-	left, err := filepath.Glob(filepath.Join(string(groups), "*-*.*", "cgroup.procs")) // in both versions of control groups
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, procs := range left {
-		if err := os.Remove(filepath.Dir(procs)); err != nil {
+	for folder := range strings.FieldsSeq(string(groups)) {
+		left, err := filepath.Glob(filepath.Join(folder, "*-*.*", "cgroup.procs")) // in both versions of control groups
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, procs := range left {
+			if err := os.Remove(filepath.Dir(procs)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := os.Remove(folder); err != nil {
 			t.Error(err)
 		}
-	}
-	if err := os.Remove(string(groups)); err != nil {
-		t.Error(err)
 	}
 }

@@ -144,7 +144,9 @@ func TestAllServicesRunIsolatedAndComeBackIsolated(t *testing.T) {
 
 func TestOneServiceIsIsolatedByWhoeverSaysSo(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) *ocistest.Server{
-		"flag":     func(t *testing.T) *ocistest.Server { return ocistest.NewSite(t, "OCIS_ISOLATE=none").Start("--isolate=web") },
+		"flag": func(t *testing.T) *ocistest.Server {
+			return ocistest.NewSite(t, "OCIS_ISOLATE=none").Start("--isolate=web")
+		},
 		"variable": func(t *testing.T) *ocistest.Server { return ocistest.Start(t, "OCIS_ISOLATE=web,thumbnails:off") },
 	} {
 		t.Run(name, func(t *testing.T) {

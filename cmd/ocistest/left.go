@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,8 +20,8 @@ func (s *Site) nothingIsLeft() {
 		command, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 		s.t.Errorf("process %d is left: %s", pid, bytes.ReplaceAll(command, []byte{0}, []byte{' '}))
 	}
-	for _, group := range slices.Compact(append(s.groups, s.group())) { // one name for one run directory
-		if _, err := os.Stat(group); group != "" && err == nil {
+	for _, group := range append(s.groups, s.groupsNow()...) {
+		if _, err := os.Stat(group); err == nil {
 			s.t.Errorf("the control group %s is left", group)
 		}
 	}
@@ -52,14 +51,14 @@ func isTemporary(name string) bool {
 	return strings.HasSuffix(name, ".next") || strings.HasSuffix(name, ".new")
 }
 
-// group returns the folder of the control groups of the runtime that runs, or was killed;
-// empty: it has none.
-func (s *Site) group() string {
-	folder, err := os.ReadFile(filepath.Join(s.RunDir(), "cgroup"))
+// groupsNow returns the folders of the control groups of the runtime that runs, or was
+// killed.
+func (s *Site) groupsNow() []string {
+	folders, err := os.ReadFile(filepath.Join(s.RunDir(), "cgroup"))
 	if err != nil {
-		return ""
+		return nil // there are none
 	}
-	return string(folder)
+	return strings.Fields(string(folders))
 }
 
 func (s *Site) checkLog(path string) {

@@ -206,7 +206,7 @@ func (s *Server) AwaitReady() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		s.groups = append(s.groups, s.group())
+		s.groups = append(s.groups, s.groupsNow()...)
 	case <-s.ended:
 		s.t.Fatalf("the server ended:\n%s", s.Output())
 	case <-time.After(Patience):

@@ -5,7 +5,7 @@
 // the main binary, executed once more, builds the sandbox around itself and then becomes
 // the child's program (Wrap, Stage); and the report of what the kernel enforces. It leaves
 // to others who is isolated and what a profile says (package plugins), the control group
-// (package memory), and what a missing layer means for the service.
+// (package cgroup), and what a missing layer means for the service.
 //
 // The program sees a file tree of its own with only what the plan names, no network
 // interface, no other process, and has no capabilities; Landlock and a seccomp filter stand

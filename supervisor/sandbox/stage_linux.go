@@ -151,6 +151,7 @@ func (s *stage) limit() (string, error) {
 	}
 	if s.plan.MemoryBytes > 0 && !raceDetector {
 		err = errors.Join(err, setLimit(unix.RLIMIT_DATA, s.plan.MemoryBytes))
+		detail += fmt.Sprintf(", %d MiB of memory for each process", s.plan.MemoryBytes>>20)
 	}
 	// Outside of a user namespace of its own, all processes of the user would count.
 	if s.own && kernelIsAtLeast(threadsCountedAlone) {

@@ -16,9 +16,9 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/cgroup"
 	"github.com/owncloud/ocis-runtime/supervisor/child"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/memory"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
@@ -42,7 +42,7 @@ type Running struct {
 	Layers  []client.Layer // around it
 	process *process.Process
 	folder  string // its control folder
-	groups  *memory.Groups
+	groups  *cgroup.Groups
 }
 
 // buildTimeout bounds the building of a sandbox, which takes milliseconds.
@@ -63,7 +63,7 @@ func Start(p Program) (*Running, error) {
 	if r.folder, err = os.MkdirTemp(paths.Run, "box"); err != nil {
 		return nil, fmt.Errorf("prepare the sandbox: %w", err)
 	}
-	r.groups = memory.Open(r.folder)
+	r.groups = cgroup.Open(r.folder)
 	if err := r.start(p, sandboxed); err != nil {
 		r.clear()
 		return nil, err
@@ -76,13 +76,11 @@ func (r *Running) start(p Program, sandboxed *child.Sandbox) error {
 		Path: p.Args[0], Args: p.Args, Files: p.Files,
 		Env: supervisor.ForSandbox(os.Environ(), p.Service, p.Others, p.Source.Paths),
 	}
-	group, err := r.groups.Take(p.Service.Name, p.MemoryBytes)
-	switch {
-	case err != nil:
-		return err
-	case group != nil:
+	group := r.groups.Take(p.Service.Name, supervisor.Limits(p.Service, p.MemoryBytes))
+	if group != nil {
 		spec.Place = group.Place
-	default:
+	}
+	if group == nil || group.Without(cgroup.Memory) != nil {
 		sandboxed.Plan.MemoryBytes = p.MemoryBytes
 	}
 	spec, entry, err := sandboxed.Enter(spec, r.folder)

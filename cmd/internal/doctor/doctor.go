@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/owncloud/ocis-runtime/plugins"
@@ -67,8 +68,8 @@ func Examine(plan func() (Plan, error)) []Finding {
 			findings = append(findings, bind(a))
 		}
 	}
-	findings = append(findings, budget(planned.Source, planned.Services), hardLimits(), descriptors(), clock())
-	return append(findings, kernel()...)
+	findings = append(findings, budget(planned.Source, planned.Services), descriptors(), clock())
+	return slices.Concat(findings, hardLimits(), kernel())
 }
 
 // settings tells what came of reading them.

@@ -40,13 +40,3 @@ func budget(src *config.Source, declarations []plugins.Declaration) Finding {
 	}
 	return Finding{check, OK, found, ""}
 }
-
-// hardLimits checks whether a process that takes too much memory would be ended alone.
-func hardLimits() Finding {
-	const check = "memory limits"
-	support := memory.Examine()
-	if support.By == memory.ByNone {
-		return Finding{check, Warn, "no hard ones: " + support.Reason, support.Remedy}
-	}
-	return Finding{check, OK, "hard ones for each process, by " + string(support.By), ""}
-}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package memory
+package cgroup
 
 import (
 	"errors"
@@ -28,14 +28,14 @@ func TestTheOwnGroupIsFoundWhereMemoryIsCounted(t *testing.T) {
 		by             By
 		own            string
 	}{
-		"version 2":                         {mount2, "0::/user.slice/a.scope\n", ByCgroup2, "/sys/fs/cgroup/user.slice/a.scope"},
-		"version 2, in its root":            {mount2, "0::/\n", ByCgroup2, "/sys/fs/cgroup"},
-		"version 1":                         {mountCPU + mount1, "5:cpu:/x\n4:memory:/a/b\n", ByCgroup1, "/sys/fs/cgroup/memory/a/b"},
-		"both, memory at version 1":         {unified + mount1, "4:memory:/a\n0::/b\n", ByCgroup1, "/sys/fs/cgroup/memory/a"},
-		"both, memory at version 2":         {mountCPU + unified, "5:cpu:/a\n0::/b\n", ByCgroup2, "/sys/fs/cgroup/unified/b"},
-		"controllers mounted together":      {strings.ReplaceAll(mount1, "rw,memory", "rw,cpu,memory"), "4:cpu,memory:/a\n", ByCgroup1, "/sys/fs/cgroup/memory/a"},
-		"a container that sees only itself": {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1\n", ByCgroup1, "/sys/fs/cgroup/memory"},
-		"and a group in it":                 {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1/a\n", ByCgroup1, "/sys/fs/cgroup/memory/a"},
+		"version 2":                         {mount2, "0::/user.slice/a.scope\n", ByVersion2, "/sys/fs/cgroup/user.slice/a.scope"},
+		"version 2, in its root":            {mount2, "0::/\n", ByVersion2, "/sys/fs/cgroup"},
+		"version 1":                         {mountCPU + mount1, "5:cpu:/x\n4:memory:/a/b\n", ByVersion1, "/sys/fs/cgroup/memory/a/b"},
+		"both, memory at version 1":         {unified + mount1, "4:memory:/a\n0::/b\n", ByVersion1, "/sys/fs/cgroup/memory/a"},
+		"both, memory at version 2":         {mountCPU + unified, "5:cpu:/a\n0::/b\n", ByVersion2, "/sys/fs/cgroup/unified/b"},
+		"controllers mounted together":      {strings.ReplaceAll(mount1, "rw,memory", "rw,cpu,memory"), "4:cpu,memory:/a\n", ByVersion1, "/sys/fs/cgroup/memory/a"},
+		"a container that sees only itself": {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1\n", ByVersion1, "/sys/fs/cgroup/memory"},
+		"and a group in it":                 {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/1/a\n", ByVersion1, "/sys/fs/cgroup/memory/a"},
 		"a group that is not visible":       {strings.ReplaceAll(mount1, " / ", " /docker/1 "), "4:memory:/docker/12\n", "", ""},
 		"a group above what is visible":     {mount2, "0::/../other\n", "", ""},
 		"not mounted":                       {mountCPU, "4:memory:/a\n0::/\n", "", ""},
@@ -43,8 +43,8 @@ func TestTheOwnGroupIsFoundWhereMemoryIsCounted(t *testing.T) {
 		"garbage":                           {"a - b\n\n", "x\n::\n", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, err := locate(test.mounts, test.groups)
-			if h.by != test.by || h.own != test.own && test.own != "" || (err == nil) != (test.own != "") {
+			h, err := locate(test.mounts, test.groups, Memory)
+			if h.version != test.by || h.own != test.own && test.own != "" || (err == nil) != (test.own != "") {
 				t.Errorf("%+v %v", h, err)
 			}
 		})
@@ -58,16 +58,16 @@ func TestTheReasonForNoHardLimitsIsSaid(t *testing.T) {
 		by     By
 		reason string
 	}{
-		"version 1":                                  {facts{by: ByCgroup1}, ByCgroup1, ""},
-		"version 1, of somebody else":                {facts{by: ByCgroup1, writable: denied}, ByNone, "permission denied"},
-		"delegated, and alone":                       {facts{by: ByCgroup2, controller: true, alone: true}, ByCgroup2, ""},
-		"delegated, and prepared by a predecessor":   {facts{by: ByCgroup2, controller: true, enabled: true}, ByCgroup2, ""},
-		"in the root":                                {facts{by: ByCgroup2, controller: true, root: true}, ByCgroup2, ""},
-		"in a shell's group":                         {facts{by: ByCgroup2, controller: true}, ByNone, "other processes"},
-		"a unit that is not delegated":               {facts{by: ByCgroup2, controller: true, alone: true, foreign: true}, ByNone, "systemd"},
-		"without the controller":                     {facts{by: ByCgroup2, alone: true}, ByNone, "not passed on"},
-		"of somebody else":                           {facts{by: ByCgroup2, controller: true, alone: true, writable: denied}, ByNone, "permission denied"},
-		"read-only, as in an unprivileged container": {facts{by: ByCgroup2, controller: true, root: true, writable: unix.EROFS}, ByNone, "read-only"},
+		"version 1":                                  {facts{version: ByVersion1}, ByVersion1, ""},
+		"version 1, of somebody else":                {facts{version: ByVersion1, writable: denied}, ByNone, "permission denied"},
+		"delegated, and alone":                       {facts{version: ByVersion2, offered: true, alone: true}, ByVersion2, ""},
+		"delegated, and prepared by a predecessor":   {facts{version: ByVersion2, offered: true, enabled: true}, ByVersion2, ""},
+		"in the root":                                {facts{version: ByVersion2, offered: true, root: true}, ByVersion2, ""},
+		"in a shell's group":                         {facts{version: ByVersion2, offered: true}, ByNone, "other processes"},
+		"a unit that is not delegated":               {facts{version: ByVersion2, offered: true, alone: true, foreign: true}, ByNone, "systemd"},
+		"without the controller":                     {facts{version: ByVersion2, alone: true}, ByNone, "not passed on"},
+		"of somebody else":                           {facts{version: ByVersion2, offered: true, alone: true, writable: denied}, ByNone, "permission denied"},
+		"read-only, as in an unprivileged container": {facts{version: ByVersion2, offered: true, root: true, writable: unix.EROFS}, ByNone, "read-only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := decide(test.facts)
@@ -86,7 +86,7 @@ func TestTheReasonForNoHardLimitsIsSaid(t *testing.T) {
 func fake(t *testing.T) hierarchy {
 	t.Helper()
 	mount := t.TempDir()
-	h := hierarchy{files: version2, mount: mount, own: filepath.Join(mount, "above", "own")}
+	h := hierarchy{version: ByVersion2, mount: mount, own: filepath.Join(mount, "above", "own")}
 	for file, content := range map[string]string{
 		"above/memory.max":                 "1073741824",
 		"above/own/memory.max":             "max",
@@ -108,13 +108,13 @@ func fake(t *testing.T) hierarchy {
 
 func TestTheSmallestLimitAboveCounts(t *testing.T) {
 	h := fake(t)
-	if got, limited := h.smallest(); !limited || got != 1<<30 {
+	if got, limited := h.leastMemory(); !limited || got != 1<<30 {
 		t.Errorf("%d %v", got, limited)
 	}
 	if err := os.WriteFile(filepath.Join(h.own, "memory.max"), []byte("4096\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := h.smallest(); got != 4096 {
+	if got, _ := h.leastMemory(); got != 4096 {
 		t.Errorf("%d", got)
 	}
 	for _, folder := range []string{h.own, filepath.Dir(h.own)} {
@@ -122,14 +122,14 @@ func TestTheSmallestLimitAboveCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, limited := h.smallest(); limited {
+	if got, limited := h.leastMemory(); limited {
 		t.Errorf("%d", got)
 	}
 }
 
 func TestLookingSeesWhatDecides(t *testing.T) {
 	h := fake(t)
-	if got, want := h.look(), (facts{by: ByCgroup2, own: h.own, controller: true, alone: true}); got != want {
+	if got, want := h.look(Memory), (facts{version: ByVersion2, controller: Memory, own: h.own, offered: true, alone: true}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	if err := os.WriteFile(filepath.Join(h.own, "cgroup.procs"), []byte("1\n"+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
@@ -138,7 +138,7 @@ func TestLookingSeesWhatDecides(t *testing.T) {
 	if err := os.Remove(filepath.Join(h.own, "cgroup.type")); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.look(); got.alone || !got.root {
+	if got := h.look(Memory); got.alone || !got.root {
 		t.Errorf("%+v", got)
 	}
 }
@@ -161,11 +161,21 @@ func TestAUnitOfSystemdIsForeignUnlessItIsDelegated(t *testing.T) {
 	}
 }
 
-func TestTheControllerIsPassedOn(t *testing.T) {
+// fakeRoot looks like the root of version 2, which has no type.
+func fakeRoot(t *testing.T) hierarchy {
+	t.Helper()
 	h := fake(t)
-	moved, err := h.delegate()
-	if moved || err != nil || read(h.own, "cgroup.subtree_control") != "+memory" {
-		t.Errorf("moved %v, %v, subtree %q", moved, err, read(h.own, "cgroup.subtree_control"))
+	if err := os.Remove(filepath.Join(h.own, "cgroup.type")); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestTheControllerIsPassedOn(t *testing.T) {
+	h := fakeRoot(t)
+	moved, failed := h.delegate([]Controller{Memory})
+	if moved || len(failed) > 0 || read(h.own, "cgroup.subtree_control") != "+memory" {
+		t.Errorf("moved %v, %v, subtree %q", moved, failed, read(h.own, "cgroup.subtree_control"))
 	}
 }
 
@@ -182,22 +192,19 @@ func readOnly(t *testing.T, folder, file string) {
 }
 
 func TestAGroupThatCannotPassTheControllerOnIsLeftAsItWas(t *testing.T) {
-	h := fake(t)
+	h := fakeRoot(t)
 	readOnly(t, h.own, "cgroup.subtree_control")
-	if err := os.Remove(filepath.Join(h.own, "cgroup.type")); err != nil { // as if it were the root
-		t.Fatal(err)
-	}
-	g := open(t.TempDir(), h)
-	if g.Support().By != ByNone || !strings.Contains(g.Support().Reason, "pass the memory controller on") {
-		t.Errorf("%+v", g.Support())
-	}
-	for _, folder := range []string{g.base, filepath.Join(h.own, seat)} {
-		if _, err := os.Stat(folder); !os.IsNotExist(err) {
-			t.Errorf("%s is left behind: %v", folder, err)
+	g := open(t.TempDir(), map[Controller]place{Memory: {h, nil}, Tasks: {h, nil}, CPU: {h, nil}})
+	for _, c := range controllers {
+		if g.Support(c).By != ByNone || !strings.Contains(g.Support(c).Reason, "pass the "+string(c)+" controller on") {
+			t.Errorf("%s: %+v", c, g.Support(c))
 		}
 	}
-	if group, err := g.Take("web-1", Floor); group != nil || err != nil {
-		t.Errorf("%v %v", group, err)
+	if left, _ := filepath.Glob(filepath.Join(h.own, "ocis-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if group := g.Take("web-1", all); group != nil {
+		t.Errorf("%+v", group)
 	}
 }
 
@@ -219,28 +226,29 @@ func unifiedGroup(t *testing.T) *Group {
 			unified = line
 		}
 	}
-	h, err := locate(string(mounts), unified)
+	h, err := locate(string(mounts), unified, Memory)
 	if err != nil {
 		t.Skip(err)
 	}
-	folder, err := os.MkdirTemp(h.own, "ocis-test-")
+	path, err := os.MkdirTemp(h.own, "ocis-test-")
 	if err != nil {
 		t.Skip(err)
 	}
 	t.Cleanup(func() {
-		if err := removeUntil(folder, time.Now().Add(clearBound)); err != nil {
+		if err := removeUntil(path, time.Now().Add(clearBound)); err != nil {
 			t.Error(err)
 		}
 	})
-	return &Group{groups: &Groups{place: h, own: map[string]int{}, free: map[string][]*Group{}}, instance: "web-1", folder: folder, hard: Floor}
+	f := &folder{branch: &branch{hierarchy: h}, path: path, limits: []Controller{Memory, Tasks}}
+	return &Group{groups: &Groups{own: map[string]int{}, free: map[string][]*Group{}}, instance: "web-1", folders: []*folder{f}, limits: Limits{HardBytes: floor, Tasks: 512}}
 }
 
 func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
 	group := unifiedGroup(t)
-	folder := group.folder
+	folder := in(t, group, Tasks)
 	c := start(t, group, "leaves a descendant")
-	if got := processes(folder); len(got) != 2 || group.Outside() != nil {
-		t.Errorf("in the group are %v, want %d and %s; %v", got, c.Pid(), c.first, group.Outside())
+	if got := processes(folder); len(got) != 2 || group.Without(Tasks) != nil {
+		t.Errorf("in the group are %v, want %d and %s; %v", got, c.Pid(), c.first, group.Without(Tasks))
 	}
 	_ = c.Signal(syscall.SIGKILL)
 	c.end()
@@ -251,17 +259,18 @@ func TestAChildIsBornInAGroupOfVersion2(t *testing.T) {
 
 func TestWhoCannotPassTheControllerOnGoesBackToItsGroup(t *testing.T) {
 	group := unifiedGroup(t)
-	if has(read(group.folder, "cgroup.controllers"), "memory") {
+	folder := in(t, group, Tasks)
+	if read(folder, "cgroup.controllers") != "" {
 		t.Skip("here it can")
 	}
-	c := start(t, group, "delegates "+group.folder)
+	c := start(t, group, "delegates "+folder)
 	if c.first != "false" {
 		t.Errorf("it says %q", c.first)
 	}
-	if got := processes(group.folder); len(got) != 1 || got[0] != c.Pid() {
+	if got := processes(folder); len(got) != 1 || got[0] != c.Pid() {
 		t.Errorf("in its group are %v, want %d", got, c.Pid())
 	}
-	if _, err := os.Stat(filepath.Join(group.folder, seat)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(folder, seat)); !os.IsNotExist(err) {
 		t.Errorf("the other group is left behind: %v", err)
 	}
 	_ = c.Signal(syscall.SIGKILL)
@@ -270,12 +279,14 @@ func TestWhoCannotPassTheControllerOnGoesBackToItsGroup(t *testing.T) {
 
 func TestManyBirthsLeaveNoThreadsAndNoGroups(t *testing.T) {
 	g := openGroups(t)
+	need(t, g, controllers...)
 	birth := func() {
-		group := take(t, g, "web-1")
+		group := takeWith(t, g, "web-1", all)
 		if err := group.Place(&syscall.SysProcAttr{}, func() error { return nil }); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(g.Spare("web-1", Floor), group.Release()); err != nil {
+		g.Spare("web-1", all)
+		if err := group.Release(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -288,7 +299,9 @@ func TestManyBirthsLeaveNoThreadsAndNoGroups(t *testing.T) {
 	if len(after) > len(before)+2 {
 		t.Errorf("%d threads became %d", len(before), len(after))
 	}
-	if left, _ := filepath.Glob(filepath.Join(g.base, "web-1.*")); len(left) != 2 {
-		t.Errorf("there are the groups %v", left)
+	for _, b := range g.branches {
+		if left, _ := filepath.Glob(filepath.Join(b.base, "web-1.*")); len(left) != 2 {
+			t.Errorf("there are the groups %v", left)
+		}
 	}
 }

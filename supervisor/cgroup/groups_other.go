@@ -1,14 +1,11 @@
 //go:build !linux
 
-package memory
+package cgroup
 
 import "syscall"
 
-// notHere says why.
-const notHere = "only Linux has control groups"
-
-// Examine says that there are no hard limits.
-func Examine() Support { return Support{By: ByNone, Reason: notHere} }
+// Examine says that there are no limits.
+func Examine(Controller) Support { return Support{By: ByNone, Reason: "only Linux has control groups"} }
 
 // Groups are none.
 type Groups struct{}
@@ -17,13 +14,13 @@ type Groups struct{}
 func Open(string) *Groups { return &Groups{} }
 
 // Support says why.
-func (*Groups) Support() Support { return Examine() }
+func (*Groups) Support(c Controller) Support { return Examine(c) }
 
 // Take returns nil.
-func (*Groups) Take(string, uint64) (*Group, error) { return nil, nil }
+func (*Groups) Take(string, Limits) *Group { return nil }
 
 // Spare does nothing.
-func (*Groups) Spare(string, uint64) error { return nil }
+func (*Groups) Spare(string, Limits) {}
 
 // Forget does nothing.
 func (*Groups) Forget(string) {}
@@ -34,11 +31,11 @@ func (*Groups) Close() {}
 // Group is never made.
 type Group struct{}
 
-// HardBytes returns 0.
-func (*Group) HardBytes() uint64 { return 0 }
+// Limits returns none.
+func (*Group) Limits() Limits { return Limits{} }
 
-// Outside returns nil.
-func (*Group) Outside() error { return nil }
+// Without returns nil.
+func (*Group) Without(Controller) error { return nil }
 
 // Place forks.
 func (*Group) Place(_ *syscall.SysProcAttr, fork func() error) error { return fork() }
