@@ -4,6 +4,7 @@ GO          ?= go
 BINARY      := bin/ocis
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
+CLIENTS     := Litmus|Rclone|OwnCloud|Cadaver|Upload|Deleted|Picture|FullDisk
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS     := -X main.version=$(VERSION)
 
@@ -22,9 +23,10 @@ run: build ## Build, and start everything with data in ./.ocis
 	OCIS_BASE_DATA_PATH=$(CURDIR)/.ocis exec $(BINARY) server
 
 .PHONY: test
-test: lint ## Everything that CI runs: lint, tests with the race detector, real clients
+test: lint ## Everything that CI runs: lint, tests with the race detector, real clients, again with all isolated
 	scripts/setup-test-clients.sh
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -timeout 20m ./...
+	OCIS_ISOLATE=all $(GO) test -race -timeout 10m -run '$(CLIENTS)' ./cmd/ocis
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, and a build for macOS

@@ -14,7 +14,6 @@ import (
 	"github.com/owncloud/ocis-runtime/cmd/internal/box"
 	"github.com/owncloud/ocis-runtime/cmd/internal/print"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
-	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox/escape"
 )
 
@@ -140,13 +139,12 @@ func printSuite(out io.Writer, r suiteResult) {
 		})
 	}
 	print.Table(out, []string{"ATTEMPT", "VERDICT", "EXPECTED", "GOT"}, rows)
-	if r.Isolated {
-		fmt.Fprintf(out, "\n%s in its sandbox (%.1f of 10): ", r.Service, sandbox.Score(r.Layers))
-	} else {
-		fmt.Fprintf(out, "\n%s without a sandbox: ", r.Service)
+	where := "in its sandbox"
+	if !r.Isolated {
+		where = "without a sandbox"
 	}
-	fmt.Fprintf(out, "%d attempts, %d got out, %d refused, %d do not apply to this machine, %d not tried\n",
-		len(r.Attempts), counts[escaped.Text], counts[refused.Text], counts[notHere.Text], counts[untried.Text])
+	fmt.Fprintf(out, "\n%s %s: %d attempts, %d got out, %d refused, %d do not apply to this machine, %d not tried\n",
+		r.Service, where, len(r.Attempts), counts[escaped.Text], counts[refused.Text], counts[notHere.Text], counts[untried.Text])
 }
 
 // The verdicts on an attempt.

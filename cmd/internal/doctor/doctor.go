@@ -68,7 +68,7 @@ func Examine(plan func() (Plan, error)) []Finding {
 			findings = append(findings, bind(a))
 		}
 	}
-	findings = append(findings, budget(planned.Source, planned.Services), descriptors(), clock())
+	findings = append(findings, budget(planned.Source, planned.Services), descriptors(), clock(), isolation())
 	return slices.Concat(findings, hardLimits(), kernel())
 }
 
