@@ -45,7 +45,7 @@ func mustShow(t *testing.T, preview thumbnailsapi.Preview, status int, shade uin
 		t.Error(err)
 		return
 	}
-	if got := color.GrayModel.Convert(m.At(1, 1)).(color.Gray).Y; max(got, shade)-min(got, shade) > 4 {
+	if got := color.GrayModel.Convert(m.At(0, 0)).(color.Gray).Y; max(got, shade)-min(got, shade) > 4 {
 		t.Errorf("the shade is %d, not %d", got, shade)
 	}
 }
@@ -109,6 +109,26 @@ func TestAPictureThatWasTooLargeIsTriedAgainWhenMoreIsAllowed(t *testing.T) {
 	}
 	preview, status := k.made(file)
 	mustShow(t, preview, status, 100)
+}
+
+func TestAPreviewThatTakesTooMuchMemoryIsRefusedBeforeItDoes(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "64MiB")
+	k := keep(t, 1)
+	file := pngFile(t, 20_000, 100)
+	large := thumbnailsapi.Mode{Width: thumbnailsapi.MaxSide, Height: thumbnailsapi.MaxSide, Crop: true, Enlarge: true}
+	_, err := k.Make(t.Context(), k.as("alice"), keyOf(file), large, newReader(file), int64(len(file)))
+	if status := k.status(err); status != http.StatusUnprocessableEntity {
+		t.Errorf("a large preview: %d", status)
+	}
+	preview, status := k.made(file) // a small one
+	mustShow(t, preview, status, 100)
+	if _, status := k.made(pngFile(t, 250_000, 100)); status != http.StatusUnprocessableEntity {
+		t.Errorf("a large picture: %d", status)
+	}
+	if k.starts.Load() != 1 {
+		t.Errorf("%d processes were started", k.starts.Load())
+	}
+	k.mustLeaveNothing()
 }
 
 func TestAContentIsComparedWithItsName(t *testing.T) {
