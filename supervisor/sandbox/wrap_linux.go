@@ -81,7 +81,7 @@ func pipeWith(data []byte) (*os.File, error) {
 		return nil, err
 	}
 	defer write.Close()
-	if err := write.SetWriteDeadline(time.Now().Add(time.Second)); err == nil { // far more fits in than there is
+	if err = write.SetWriteDeadline(time.Now().Add(time.Second)); err == nil { // far more fits in than there is
 		_, err = write.Write(data)
 	}
 	if err != nil {
