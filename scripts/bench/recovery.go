@@ -38,7 +38,7 @@ func measureRecovery(ctx context.Context, b *bench) error {
 		if _, err := startAndStop(ctx, b.binary, alone); err != nil {
 			return err
 		}
-		s, err := startStack(ctx, b.binary, filepath.Join(dir, "ocis"), forgive)
+		s, err := startStack(ctx, b.binary, filepath.Join(dir, "ocis"), forgive, isolateNone)
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func (b *bench) addRecoveries(measured []*recovery) {
 		supervised, plain = append(supervised, r.supervised...), append(plain, r.plain...)
 	}
 	b.addRecovery("all services", supervised, plain)
-	b.note("Recovery: from kill -9 to the event that says the replacement is ready, against the exec of the same binary to its first answer without a supervisor; medians of %d each, in turns. The supervisor's backoff is switched off for it.", recoveries)
+	b.note("Recovery: from kill -9 to the event that says the replacement is ready, against the exec of the same binary to its first answer without a supervisor; medians of %d each, in turns. The supervisor's backoff is switched off for it, and so is isolation.", recoveries)
 }
 
 func (b *bench) addRecovery(name string, supervised, plain []float64) {
