@@ -153,6 +153,9 @@ func (c *Child) connect() (plugin.ClientProtocol, error) {
 	if c.connection, err = connectTo(address); err != nil {
 		return nil, err
 	}
+	// Nobody connects again, and a folder that is gone holds nothing: one that stayed would be
+	// space on the disk for a child that may write nowhere.
+	os.RemoveAll(c.controlDir)
 	protocol, err := plugin.NewRPCClient(c.connection, contract)
 	if err != nil {
 		return nil, err

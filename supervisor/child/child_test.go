@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -30,6 +32,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// envStranger names a socket that is none of the child's business.
+const envStranger = "CHILD_TEST_STRANGER"
+
 func behave(behaviour string) {
 	fmt.Fprintln(os.Stderr, "on stderr")
 	switch behaviour {
@@ -37,6 +42,19 @@ func behave(behaviour string) {
 		fmt.Println("good morning")
 		select {}
 	case "says nothing":
+		select {}
+	case "names a TCP port":
+		fmt.Printf("1|%d|tcp|somebody.invalid:80|netrpc\n", plugins.ProtocolVersion)
+		select {}
+	case "names a strange socket":
+		fmt.Printf("1|%d|unix|/run/somebody.sock|netrpc\n", plugins.ProtocolVersion)
+		select {}
+	case "links to a strange socket":
+		link := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "link")
+		if err := os.Symlink(os.Getenv(envStranger), link); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Printf("1|%d|unix|%s|netrpc\n", plugins.ProtocolVersion, link)
 		select {}
 	case "exits":
 		os.Exit(4)
@@ -66,8 +84,11 @@ func behave(behaviour string) {
 			return nil
 		},
 		Health: func(context.Context) error {
-			if behaviour == "feels ill" {
+			switch behaviour {
+			case "feels ill":
 				return errors.New("ill")
+			case "complains without end":
+				return errors.New(strings.Repeat("ill", maxAnswer))
 			}
 			return nil
 		},
@@ -221,6 +242,9 @@ func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
 		"exits":          {func(*Spec) {}, ""},
 		"drains":         {func(s *Spec) { s.Service = "b" }, "it says that it is a"},
 
+		"names a TCP port":       {func(*Spec) {}, `tcp "somebody.invalid:80", expected one in`},
+		"names a strange socket": {func(*Spec) {}, `unix "/run/somebody.sock", expected one in`},
+
 		"has another contract":  {func(*Spec) {}, fmt.Sprintf("version %d is needed", plugins.ProtocolVersion)},
 		"has another handshake": {func(*Spec) {}, fmt.Sprintf("[%d]", plugins.ProtocolVersion)},
 	} {
@@ -230,6 +254,56 @@ func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
 				t.Errorf("got %q", err)
 			}
 		})
+	}
+}
+
+func TestAChildCannotLeadItsSupervisorToTheSocketOfSomebodyElse(t *testing.T) {
+	dir, err := os.MkdirTemp("", "child") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	stranger, err := net.Listen("unix", filepath.Join(dir, "stranger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	heard := make(chan string, 1)
+	go func() {
+		conn, err := stranger.Accept()
+		if err != nil {
+			heard <- err.Error()
+			return
+		}
+		said, _ := io.ReadAll(conn)
+		heard <- string(said)
+	}()
+	c := start(t, "links to a strange socket", func(s *Spec) {
+		s.Environ = append(s.Environ, envStranger+"="+stranger.Addr().String())
+	})
+	if _, err := c.awaitReady(); err == nil || !strings.Contains(err.Error(), "another program's") {
+		t.Errorf("got %v", err)
+	}
+	if said := <-heard; said != "" {
+		t.Errorf("the stranger was told %q", said)
+	}
+}
+
+func TestAnAnswerWithoutEndEndsTheConnection(t *testing.T) {
+	c := start(t, "complains without end")
+	c.mustBeReady()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if reply, err := c.Health(ctx); !errors.Is(err, plugins.ErrDisconnected) {
+		t.Errorf("%d bytes of message, %v", len(reply.Message), err)
+	}
+}
+
+func TestAReadyChildHasNoFolderToFillTheDiskWith(t *testing.T) {
+	c := start(t, "drains")
+	c.mustBeReady()
+	if _, err := os.Stat(c.controlDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its control folder: %v", err)
 	}
 }
 

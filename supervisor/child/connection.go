@@ -2,8 +2,11 @@ package child
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,9 +19,13 @@ import (
 // When a write fails, all who read from the session spin until its receiver has noticed the
 // end too. Where many children end at once, they keep the processors from the receivers, for
 // seconds. Here a write fails when the receiver has been told.
+//
+// And it bounds what a child may say: gob, in which answers come, keeps a message of many
+// gigabytes until it is whole, and its content would go into the runtime's log and events.
 type connection struct {
 	net.Conn
-	held []byte // a header whose body is to come; only yamux's one sender touches it
+	held []byte       // a header whose body is to come; only yamux's one sender touches it
+	said atomic.Int64 // bytes, since the last question
 
 	endOnce sync.Once
 	ended   chan struct{} // closed when a read has failed
@@ -35,10 +42,23 @@ const (
 // endPatience bounds how long a failed write waits for the receiver.
 const endPatience = time.Second
 
+// maxAnswer bounds what a child says between two questions, in bytes. An answer has some
+// hundred, and yamux says little by itself.
+const maxAnswer = 64 << 10
+
+// errTalks means that the connection is given up because of what comes.
+var errTalks = fmt.Errorf("the child answers with more than %d KiB", maxAnswer>>10)
+
+// connectTo connects with the socket that a child has made. Where it has put a symbolic
+// link, what answers is bound to another path, and is not spoken to.
 func connectTo(address net.Addr) (*connection, error) {
 	conn, err := net.Dial(address.Network(), address.String())
 	if err != nil {
 		return nil, err
+	}
+	if conn.RemoteAddr().String() != address.String() {
+		conn.Close()
+		return nil, errors.New("its control socket is another program's")
 	}
 	return &connection{Conn: conn, ended: make(chan struct{})}, nil
 }
@@ -46,6 +66,10 @@ func connectTo(address net.Addr) (*connection, error) {
 // Read implements net.Conn.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if err == nil && c.said.Add(int64(n)) > maxAnswer {
+		c.Conn.Close()
+		n, err = 0, errTalks
+	}
 	if err != nil {
 		c.endOnce.Do(func() { close(c.ended) })
 	}
@@ -55,6 +79,7 @@ func (c *connection) Read(p []byte) (int, error) {
 // Write implements net.Conn. It holds a header back until its body comes.
 func (c *connection) Write(p []byte) (int, error) {
 	if len(c.held) == 0 && bodyFollows(p) {
+		c.said.Store(0) // only questions have a body
 		c.held = append(c.held, p...)
 		return len(p), nil
 	}

@@ -2,9 +2,11 @@ package child
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -90,8 +92,12 @@ func (r *childRunner) ID() string {
 	return strconv.Itoa(r.process.Pid())
 }
 
-// PluginToHost implements runner.Runner.
+// PluginToHost implements runner.Runner. It gets what the child says in its handshake, before
+// go-plugin looks names up: a child has no part in whom the supervisor connects to.
 func (r *childRunner) PluginToHost(network, address string) (string, string, error) {
+	if network != "unix" || filepath.Dir(address) != r.controlDir {
+		return "", "", fmt.Errorf("its control socket is %s %q, expected one in %s", network, address, r.controlDir)
+	}
 	return network, address, nil
 }
 

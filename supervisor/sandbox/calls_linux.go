@@ -70,6 +70,9 @@ func deniedCalls(network, own bool) []call {
 		// clone3's flags are in memory, where a filter cannot look: who gets ENOSYS uses clone.
 		call{number: unix.SYS_CLONE3, errno: unix.ENOSYS},
 		call{number: unix.SYS_CLONE, tests: anyOf(0, newNamespaces)},
+		// Space that a file has beyond its size, which nobody who bounds sizes sees. A service that
+		// may write nowhere has its log. Programs that want it do without (fallocate(2)).
+		call{number: unix.SYS_FALLOCATE, errno: unix.EOPNOTSUPP},
 		call{number: unix.SYS_FCHMOD, tests: anyOf(1, setID)},
 		call{number: unix.SYS_FCHMODAT, tests: anyOf(2, setID)},
 		call{number: unix.SYS_FCHMODAT2, tests: anyOf(2, setID)},

@@ -50,6 +50,7 @@ func TestTheFilterRefusesWhatNoServiceNeeds(t *testing.T) {
 		{"a thread", false, unix.SYS_CLONE, []uint64{unix.CLONE_VM | unix.CLONE_THREAD}, unix.SECCOMP_RET_ALLOW},
 		{"a user namespace", false, unix.SYS_CLONE, []uint64{unix.CLONE_NEWUSER}, refusedWith(unix.EPERM)},
 		{"a network namespace with more", false, unix.SYS_CLONE, []uint64{unix.CLONE_VM | unix.CLONE_NEWNET}, refusedWith(unix.EPERM)},
+		{"space beyond a file's size", false, unix.SYS_FALLOCATE, []uint64{2, unix.FALLOC_FL_KEEP_SIZE}, refusedWith(unix.EOPNOTSUPP)},
 		{"clone3", false, unix.SYS_CLONE3, nil, refusedWith(unix.ENOSYS)},
 		{"a unix socket", false, unix.SYS_SOCKET, []uint64{unix.AF_UNIX, unix.SOCK_STREAM | unix.SOCK_CLOEXEC}, unix.SECCOMP_RET_ALLOW},
 		{"TCP without a network", false, unix.SYS_SOCKET, []uint64{unix.AF_INET, unix.SOCK_STREAM}, refusedWith(unix.EAFNOSUPPORT)},
