@@ -110,8 +110,9 @@ func NewPlan(d plugins.Declaration, paths config.Paths, strict bool, program str
 	return p, p.check()
 }
 
-// Grant adds files and folders.
+// Grant adds files and folders. A copy of the plan that was made before stays as it was.
 func (p *Plan) Grant(access Access, paths ...string) {
+	p.Mounts = slices.Clone(p.Mounts)
 	for _, path := range paths {
 		p.Mounts = append(p.Mounts, Mount{Path: filepath.Clean(path), Access: access})
 	}

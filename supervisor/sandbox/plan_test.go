@@ -82,6 +82,17 @@ func TestAProfileIsMountedAsItSays(t *testing.T) {
 	}
 }
 
+func TestAGrantToACopyOfAPlanLeavesThePlanAsItWas(t *testing.T) {
+	p := Plan{Mounts: append(make([]Mount, 0, 8), Mount{"/b/c", AccessRead}, Mount{"/b/c/d", AccessRead})}
+	before := slices.Clone(p.Mounts)
+	first, second := p, p
+	first.Grant(AccessWrite, "/a")
+	second.Grant(AccessWrite, "/x")
+	if !slices.Equal(p.Mounts, before) || access(first, "/a") != AccessWrite || access(second, "/a") != "" {
+		t.Errorf("the plan has %v, the copies %v and %v", p.Mounts, first.Mounts, second.Mounts)
+	}
+}
+
 func TestAFolderThatIsMissingIsNamed(t *testing.T) {
 	_, err := plan(t, testPaths(t), plugins.Profile{Read: []string{"/this/is/not/there"}})
 	if err == nil || err.Error() != "the profile of web names /this/is/not/there: no such file or directory" {
