@@ -11,7 +11,7 @@ import (
 var refused = []uint32{
 	// The file tree, and files without a path.
 	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
-	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
+	unix.SYS_OPEN_TREE_ATTR, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
 	unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_MKNODAT, unix.SYS_FANOTIFY_INIT,
 	unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD, unix.SYS_ACCT,
 	// Other processes.
@@ -20,7 +20,8 @@ var refused = []uint32{
 	// Namespaces.
 	unix.SYS_UNSHARE, unix.SYS_SETNS,
 	// The kernel, its modules, its log, its keys, and its large interfaces.
-	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_REBOOT, unix.SYS_SYSLOG,
+	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD,
+	unix.SYS_KEXEC_FILE_LOAD, unix.SYS_REBOOT, unix.SYS_SYSLOG,
 	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
 	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER, unix.SYS_PERSONALITY, unix.SYS_VHANGUP,
 	unix.SYS_MBIND, unix.SYS_SET_MEMPOLICY,
@@ -35,6 +36,10 @@ const newNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID 
 
 // setID are the bits that make a file run with its owner's or group's rights.
 const setID = unix.S_ISUID | unix.S_ISGID
+
+// newFile are the flags of open(2) with which it looks at a mode. A file without a name can
+// be given one by linkat(2).
+const newFile = unix.O_CREAT | unix.O_TMPFILE&^unix.O_DIRECTORY
 
 // anyOf is true when one of the bits is set.
 func anyOf(argument int, bits uint32) []test { return []test{{argument, bits, bpf.JumpNotEqual, 0}} }
@@ -68,7 +73,7 @@ func deniedCalls(network, own bool) []call {
 		call{number: unix.SYS_FCHMOD, tests: anyOf(1, setID)},
 		call{number: unix.SYS_FCHMODAT, tests: anyOf(2, setID)},
 		call{number: unix.SYS_FCHMODAT2, tests: anyOf(2, setID)},
-		call{number: unix.SYS_OPENAT, tests: append(anyOf(2, unix.O_CREAT), anyOf(3, setID)...)},
+		call{number: unix.SYS_OPENAT, tests: append(anyOf(2, newFile), anyOf(3, setID)...)},
 		call{number: unix.SYS_OPENAT2, errno: unix.ENOSYS}, // as clone3
 		// Putting characters into a terminal's input (ioctl_tty(2), ioctl_console(2)).
 		call{number: unix.SYS_IOCTL, tests: []test{{1, 0xffffffff, bpf.JumpEqual, unix.TIOCSTI}}},
@@ -78,12 +83,19 @@ func deniedCalls(network, own bool) []call {
 	if network {
 		families = append(families, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK)
 	}
-	// Families such as AF_VSOCK and AF_ALG know no namespaces.
-	other := call{number: unix.SYS_SOCKET, errno: unix.EAFNOSUPPORT}
+	return append(calls, noneBut(unix.SYS_SOCKET, families...), noneBut(unix.SYS_SOCKETPAIR, unix.AF_UNIX),
+		call{number: unix.SYS_SOCKET, errno: unix.EAFNOSUPPORT, tests: rawSocket},
+		call{number: unix.SYS_SOCKET, errno: unix.EPROTONOSUPPORT, tests: otherNetlink})
+}
+
+// noneBut refuses the sockets of other families: some, such as AF_VSOCK and AF_ALG, know no
+// namespaces, and the kernel loads a module for a family that it does not have.
+func noneBut(number uint32, families ...uint32) call {
+	refusal := call{number: number, errno: unix.EAFNOSUPPORT}
 	for _, family := range families {
-		other.tests = append(other.tests, test{0, 0xffffffff, bpf.JumpNotEqual, family})
+		refusal.tests = append(refusal.tests, test{0, 0xffffffff, bpf.JumpNotEqual, family})
 	}
-	return append(calls, other, call{number: unix.SYS_SOCKET, errno: unix.EAFNOSUPPORT, tests: rawSocket})
+	return refusal
 }
 
 // tioclinux is TIOCLINUX (ioctl_console(2)).
@@ -96,4 +108,11 @@ var rawSocket = []test{
 	{0, 0xffffffff, bpf.JumpNotEqual, unix.AF_UNIX},
 	{1, 0xf, bpf.JumpNotEqual, unix.SOCK_STREAM},
 	{1, 0xf, bpf.JumpNotEqual, unix.SOCK_DGRAM},
+}
+
+// otherNetlink recognizes netlink's protocols but for that of addresses and routes, from which
+// resolvers learn what they can reach.
+var otherNetlink = []test{
+	{0, 0xffffffff, bpf.JumpEqual, unix.AF_NETLINK},
+	{2, 0xffffffff, bpf.JumpNotEqual, unix.NETLINK_ROUTE},
 }

@@ -36,8 +36,8 @@ func (s *stage) filter() (string, error) {
 // architectures are the numbers by which the kernel tells whose system calls are meant
 // (AUDIT_ARCH in linux/audit.h).
 var architectures = map[string]uint32{
-	"386": unix.AUDIT_ARCH_I386, "amd64": unix.AUDIT_ARCH_X86_64, "arm": unix.AUDIT_ARCH_ARM, "arm64": unix.AUDIT_ARCH_AARCH64,
-	"loong64": unix.AUDIT_ARCH_LOONGARCH64, "ppc64le": unix.AUDIT_ARCH_PPC64LE, "riscv64": unix.AUDIT_ARCH_RISCV64,
+	"amd64": unix.AUDIT_ARCH_X86_64, "arm": unix.AUDIT_ARCH_ARM, "arm64": unix.AUDIT_ARCH_AARCH64,
+	"loong64": unix.AUDIT_ARCH_LOONGARCH64, "riscv64": unix.AUDIT_ARCH_RISCV64,
 }
 
 // call is a system call that is refused with an error, if all tests say so.
