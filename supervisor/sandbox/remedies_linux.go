@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"errors"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // remedies say how a layer is had, in one line.
@@ -11,6 +14,14 @@ var remedies = map[string]string{
 	LayerProc:     "let the container's /proc be unmasked",
 	LayerLandlock: "boot Linux 5.19 or later with landlock in its list of security modules (lsm=landlock,...), or isolate it best-effort",
 	LayerSeccomp:  "boot a kernel with CONFIG_SECCOMP_FILTER, or isolate it best-effort",
+}
+
+// remedyFor says how a layer is had that failed with err.
+func remedyFor(layer string, err error) string {
+	if layer == LayerFiles && errors.Is(err, unix.ENOSYS) { // mount_setattr(2)
+		return "boot Linux 5.12 or later, or isolate it best-effort"
+	}
+	return remedies[layer]
 }
 
 // remedyForNamespaces finds what forbids namespaces.

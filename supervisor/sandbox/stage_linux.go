@@ -94,11 +94,11 @@ func (s *stage) build() error {
 		}
 		detail, err := step.apply(s)
 		if err != nil && s.plan.Strict && promised(step.name) {
-			return fmt.Errorf("%s: %w%s", step.name, err, orElse(remedies[step.name]))
+			return fmt.Errorf("%s: %w%s", step.name, err, orElse(remedyFor(step.name, err)))
 		}
 		layer := client.Layer{Name: step.name, State: client.LayerEnforced, Detail: detail}
 		if err != nil {
-			layer.State, layer.Detail, layer.Remedy = client.LayerMissing, err.Error(), remedies[step.name]
+			layer.State, layer.Detail, layer.Remedy = client.LayerMissing, err.Error(), remedyFor(step.name, err)
 		}
 		s.layers = append(s.layers, layer)
 	}

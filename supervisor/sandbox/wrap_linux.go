@@ -103,8 +103,9 @@ func (p Plan) namespaces() uintptr {
 // place lets the process be born in namespaces of its own, where inner wants it.
 func (e *Entry) place(inner func(*syscall.SysProcAttr, func() error) error) func(*syscall.SysProcAttr, func() error) error {
 	return func(attributes *syscall.SysProcAttr, fork func() error) error {
-		e.isolate(attributes)
-		born := func() error {
+		born := func() error { // inner may try more than once, and in another way
+			e.outside = nil
+			e.isolate(attributes)
 			err := fork()
 			if err == nil || !cannotIsolate(err) {
 				return err
@@ -126,7 +127,7 @@ func (e *Entry) place(inner func(*syscall.SysProcAttr, func() error) error) func
 // isolate asks for namespaces in which the user is the same, and has the rights that the
 // stage needs until it drops them.
 func (e *Entry) isolate(attributes *syscall.SysProcAttr) {
-	attributes.Cloneflags |= e.plan.namespaces()
+	attributes.Cloneflags = e.plan.namespaces()
 	attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
 	attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
 	attributes.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
