@@ -86,5 +86,8 @@ func (s *stage) covered(abi int) string {
 	if abi >= 9 {
 		covered += ", unix sockets"
 	}
+	if abi >= 10 && !s.plan.Network {
+		covered += ", UDP"
+	}
 	return covered
 }

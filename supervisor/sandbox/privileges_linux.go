@@ -38,7 +38,7 @@ func (s *stage) dropCapabilities() (string, error) {
 		return "", fmt.Errorf("drop the capabilities: %w", err)
 	}
 	if !mayAll {
-		return "none, as before", nil
+		return "none", nil
 	}
 	return "none, and none can be gained", nil
 }
