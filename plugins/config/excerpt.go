@@ -13,17 +13,14 @@ import (
 func (s *Source) Excerpt(names []string) ([]byte, error) {
 	excerpt := map[string]*yaml.Node{}
 	for name, section := range s.sections {
-		if slices.Contains(names, name) {
-			excerpt[name] = section.value
-			continue
-		}
+		whole := slices.Contains(names, name)
 		some := &yaml.Node{Kind: yaml.MappingNode}
 		for i := 0; i+1 < len(section.value.Content); i += 2 {
-			if key := section.value.Content[i]; slices.Contains(names, name+"."+key.Value) {
-				some.Content = append(some.Content, key, section.value.Content[i+1])
+			if key := section.value.Content[i]; whole || slices.Contains(names, name+"."+key.Value) {
+				some.Content = append(some.Content, key, alone(section.value.Content[i+1]))
 			}
 		}
-		if len(some.Content) > 0 {
+		if whole || len(some.Content) > 0 {
 			excerpt[name] = some
 		}
 	}
@@ -32,4 +29,15 @@ func (s *Source) Excerpt(names []string) ([]byte, error) {
 		return nil, fmt.Errorf("make an excerpt of %s for %s: %w", s.Paths.File(), strings.Join(names, ", "), err)
 	}
 	return text, nil
+}
+
+// alone returns a value that needs nothing of the rest of the file: what it is an alias of may
+// not be in the excerpt.
+func alone(value *yaml.Node) *yaml.Node {
+	if value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	unnamed := *value
+	unnamed.Anchor = ""
+	return &unnamed
 }

@@ -47,6 +47,18 @@ func TestAnExcerptHasWhatIsNamedAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestAnExcerptCanBeReadWithoutWhatItsAliasesName(t *testing.T) {
+	src := openWith(t, "nats:\n  password: &p secret\n  names: &n [a, b]\nweb:\n  password: *p\n  names: *n\n")
+	excerpt, err := src.Excerpt([]string{"web"})
+	if want := "web:\n    password: secret\n    names: [a, b]\n"; err != nil || string(excerpt) != want {
+		t.Fatalf("%q %v, want %q", excerpt, err, want)
+	}
+	both, err := src.Excerpt([]string{"nats.password", "web.password"})
+	if want := "nats:\n    password: secret\nweb:\n    password: secret\n"; err != nil || string(both) != want {
+		t.Errorf("%q %v, want %q", both, err, want)
+	}
+}
+
 func TestTheSectionOfAServiceMayIsolateIt(t *testing.T) {
 	src := openWith(t, "web:\n  isolate: best-effort\n  isolate_read: [/etc]\n")
 	if err := src.Fill("web", &struct{}{}); err != nil {
@@ -62,6 +74,8 @@ func TestWrongIsolationIsSaidWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"isolate: perhaps":                  `ocis.yaml:2): it is none of what is allowed; allowed: true, false or best-effort`,
 		"isolate_read: [/this/is/not]":      `ocis.yaml:2): /this/is/not does not exist; allowed: paths that exist`,
+		"isolate_write: [/dev/null]":        `ocis.yaml:2): /dev/null is no folder; allowed: folders that exist`,
+		"isolate_read: [/dev/null/x]":       `ocis.yaml:2): /dev/null/x cannot be used: not a directory; allowed: paths that exist`,
 		"isolate_write: [relative]":         `ocis.yaml:2): relative is no absolute path; allowed: folders that exist`,
 		"isolate_network: yes, please, yes": `ocis.yaml:2): true or false is needed; allowed: true or false`,
 	} {

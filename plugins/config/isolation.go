@@ -33,22 +33,38 @@ func (i *Isolate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Validate checks that the paths exist.
+// Validate checks that the paths exist, and are folders where they must be.
 func (i *Isolation) Validate() error {
 	for _, list := range []struct {
-		key   string
-		paths []string
-	}{{"isolate_read", i.Read}, {"isolate_write", i.Write}} {
+		key     string
+		paths   []string
+		folders bool
+	}{{"isolate_read", i.Read, false}, {"isolate_write", i.Write, true}} {
 		for _, path := range list.paths {
-			if !filepath.IsAbs(path) {
-				return &Invalid{Key: list.key, Problem: path + " is no absolute path"}
-			}
-			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-				return &Invalid{Key: list.key, Problem: path + " does not exist"}
+			if problem := unusable(path, list.folders); problem != "" {
+				return &Invalid{Key: list.key, Problem: path + " " + problem}
 			}
 		}
 	}
 	return nil
+}
+
+// unusable says why a path cannot be granted; empty: it can.
+func unusable(path string, mustBeFolder bool) string {
+	if !filepath.IsAbs(path) {
+		return "is no absolute path"
+	}
+	info, err := os.Stat(path)
+	var at *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "does not exist"
+	case errors.As(err, &at):
+		return "cannot be used: " + at.Err.Error()
+	case mustBeFolder && !info.IsDir():
+		return "is no folder"
+	}
+	return ""
 }
 
 // isShared tells whether a key is one that the sections of all services have.
