@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
@@ -49,6 +50,7 @@ func Try(ctx context.Context, p Program, runner Runner) (results []escape.Result
 	if err != nil {
 		return nil, nil, err
 	}
+	defer context.AfterFunc(ctx, func() { running.Signal(syscall.SIGKILL) })()
 	results, err = read(ours)
 	if exit := running.Wait(ctx); err == nil && exit != (process.Exit{}) {
 		err = fmt.Errorf("the attempts were cut short: their process %s", exit)
@@ -119,12 +121,16 @@ func strangerOf(p Program) (string, bool) {
 // read collects the results, a line of JSON each.
 func read(from *os.File) ([]escape.Result, error) {
 	var results []escape.Result
-	for lines := bufio.NewScanner(from); lines.Scan(); {
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
 		var result escape.Result
 		if err := json.Unmarshal(lines.Bytes(), &result); err != nil {
 			return results, fmt.Errorf("the attempts print %q: %w", lines.Text(), err)
 		}
 		results = append(results, result)
+	}
+	if err := lines.Err(); err != nil {
+		return results, fmt.Errorf("read what the attempts print: %w", err)
 	}
 	return results, nil
 }
