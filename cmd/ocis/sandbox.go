@@ -82,8 +82,23 @@ func grants(p plugins.Profile) [][2]string {
 	}
 	return [][2]string{
 		{"writes", list(p.Write)}, {"reads", list(p.Read)}, {"peers", list(p.Peers)}, {"network", network},
-		{"settings", list(p.Settings)}, {"variables", list(p.Environment)},
+		{"settings", list(p.Settings)}, {"variables", list(p.Environment)}, {"limits", grantedLimits(p.Limits.WithDefaults())},
 	}
+}
+
+// grantedLimits says in words what a profile lets a service take of the machine.
+func grantedLimits(l plugins.Limits) string {
+	parts := []string{
+		fmt.Sprintf("%d processes and threads", l.Processes), fmt.Sprintf("%d open files each", l.OpenFiles),
+		print.Bytes(l.TmpBytes) + " in /tmp",
+	}
+	if l.FileBytes > 0 {
+		parts = append(parts, "files of "+print.Bytes(l.FileBytes))
+	}
+	if l.CPUPercent > 0 {
+		parts = append(parts, fmt.Sprintf("%d %% of one processor", l.CPUPercent))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func sandboxShellCommand() *cli.Command {

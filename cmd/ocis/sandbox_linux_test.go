@@ -2,15 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
+	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/sandbox"
 )
@@ -148,6 +152,18 @@ func TestOneServiceIsIsolatedByWhoeverSaysSo(t *testing.T) {
 			return ocistest.NewSite(t, "OCIS_ISOLATE=none").Start("--isolate=web")
 		},
 		"variable": func(t *testing.T) *ocistest.Server { return ocistest.Start(t, "OCIS_ISOLATE=web,thumbnails:off") },
+		"section": func(t *testing.T) *ocistest.Server {
+			site := ocistest.NewSite(t)
+			site.Ocis("init")
+			appendTo(t, site.Base+"/config/ocis.yaml", "web:\n    isolate: true\n")
+			return site.Start()
+		},
+		"variable against section": func(t *testing.T) *ocistest.Server {
+			site := ocistest.NewSite(t, "OCIS_ISOLATE=web")
+			site.Ocis("init")
+			appendTo(t, site.Base+"/config/ocis.yaml", "web:\n    isolate: false\n")
+			return site.Start()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := isolations(t, start(t).Site)
@@ -155,6 +171,58 @@ func TestOneServiceIsIsolatedByWhoeverSaysSo(t *testing.T) {
 				t.Errorf("got %v", found)
 			}
 		})
+	}
+}
+
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteString(text)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatAProfileGrantsIsSaidInWords(t *testing.T) {
+	said := map[string]string{}
+	for _, grant := range grants(plugins.Profile{Write: []string{"/a", "/b"}, Limits: plugins.Limits{Processes: 7, FileBytes: 5 << 20, CPUPercent: 50}}) {
+		said[grant[0]] = grant[1]
+	}
+	for what, want := range map[string]string{
+		"writes": "/a, /b", "reads": "-", "network": "no",
+		"limits": "7 processes and threads, 8192 open files each, 64.0M in /tmp, files of 5.0M, 50 % of one processor",
+	} {
+		if said[what] != want {
+			t.Errorf("%s: %q, want %q", what, said[what], want)
+		}
+	}
+}
+
+func TestTheAttemptsEndWhenTheyAreInterrupted(t *testing.T) {
+	site := ocistest.NewSite(t)
+	command := site.Command("sandbox", "test", "storage")
+	var errs strings.Builder
+	command.Stderr = &errs
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(ocistest.Patience); ; time.Sleep(time.Millisecond) { // until it takes signals
+		if made, _ := filepath.Glob(site.RunDir() + "/t*"); len(made) > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it does not begin")
+		}
+	}
+	_ = command.Process.Signal(syscall.SIGINT)
+	if err := command.Wait(); command.ProcessState.ExitCode() != exitFailure || !strings.Contains(errs.String(), "the attempts were cut short: their process killed by SIGKILL") {
+		t.Errorf("%v: %s", err, errs.String())
+	}
+	if left, _ := filepath.Glob(site.RunDir() + "/[tb]*"); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
 
