@@ -1,6 +1,7 @@
 package escape
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,7 @@ func privileges() []attempt {
 		{name: "ambient-capability", group: group, expected: denied, try: raiseAmbient},
 		{name: "setuid-program", group: group, expected: "no new privileges", try: allowsNewPrivileges},
 		{name: "make-setuid-file", group: group, expected: denied, try: makeSetuid},
+		{name: "make-unnamed-setuid-file", group: group, expected: denied, try: makeUnnamedSetuid},
 		{name: "become-another-user", group: group, expected: denied, try: becomeAnother},
 		{name: "set-groups", group: group, expected: denied, try: setGroups},
 	}
@@ -84,6 +86,15 @@ func makeSetuid(*Targets) outcome {
 		return untried("no file to make setuid: %v", err)
 	}
 	return did(os.Chmod(path, 0o700|os.ModeSetuid), "made a setuid file")
+}
+
+// makeUnnamedSetuid is born with the bit, and could be given a name by linkat(2).
+func makeUnnamedSetuid(*Targets) outcome {
+	fd, err := unix.Open(".", unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, unix.S_ISUID|0o700)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return notApplicable("the file system has no files without a name")
+	}
+	return opened(uintptr(fd), 0, errnoOf(err))
 }
 
 // becomeAnother changes this thread only, and this process ends right after.
