@@ -80,7 +80,7 @@ func parseIsolate(text string) (name string, how plugins.Isolation, err error) {
 		return isolateAll, plugins.IsolationOff, nil
 	case !qualified:
 		return name, plugins.IsolationStrict, nil
-	case qualifier == string(plugins.IsolationBestEffort), qualifier == string(plugins.IsolationOff):
+	case qualifier == string(plugins.IsolationBestEffort), qualifier == string(plugins.IsolationOff), qualifier == string(plugins.IsolationStrict):
 		return name, plugins.Isolation(qualifier), nil
 	}
 	return "", "", fmt.Errorf("%q is not NAME, NAME:best-effort or NAME:off", text)

@@ -59,8 +59,15 @@ func planStart(src *config.Source, isolate []string) (*plan, error) {
 	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
 		return nil, err
 	}
-	if len(isolate) > 0 {
+	switch {
+	case len(isolate) > 0:
 		options.Settings.Isolate = isolate
+	case os.Getenv("OCIS_ISOLATE") == "": // within the file, what a service's own section says is more than a word for all
+		words, err := bySections(src, declarations)
+		if err != nil {
+			return nil, err
+		}
+		options.Settings.Isolate = append(words, options.Settings.Isolate...)
 	}
 	p.metricsAddr = options.Settings.MetricsAddr
 	p.supervisor, err = supervisor.New(options)
@@ -106,19 +113,40 @@ func declarations(src *config.Source) ([]plugins.Declaration, error) {
 	return list, nil
 }
 
+// bySections returns what the sections of services say about isolation, as the setting would.
+func bySections(src *config.Source, declarations []plugins.Declaration) ([]string, error) {
+	var words []string
+	for _, d := range declarations {
+		var settings config.Isolation
+		if err := src.FillKnown(d.Name, &settings); err != nil {
+			return nil, err
+		}
+		if settings.Isolate != "" {
+			words = append(words, d.Name+":"+string(isolationOf(settings.Isolate)))
+		}
+	}
+	return words, nil
+}
+
+// isolationOf says what the word in a section means.
+func isolationOf(word config.Isolate) plugins.Isolation {
+	switch word {
+	case "true":
+		return plugins.IsolationStrict
+	case "false":
+		return plugins.IsolationOff
+	}
+	return plugins.IsolationBestEffort
+}
+
 // amendProfile adds what the section of a service says about its isolation.
 func amendProfile(src *config.Source, d *plugins.Declaration) error {
 	var settings config.Isolation
 	if err := src.FillKnown(d.Name, &settings); err != nil {
 		return err
 	}
-	switch settings.Isolate {
-	case "true":
-		d.Profile.Isolate = plugins.IsolationStrict
-	case "false":
-		d.Profile.Isolate = plugins.IsolationOff
-	case "best-effort":
-		d.Profile.Isolate = plugins.IsolationBestEffort
+	if settings.Isolate != "" {
+		d.Profile.Isolate = isolationOf(settings.Isolate)
 	}
 	d.Profile.Read = append(d.Profile.Read, settings.Read...)
 	d.Profile.Write = append(d.Profile.Write, settings.Write...)

@@ -226,6 +226,23 @@ func TestTheAttemptsEndWhenTheyAreInterrupted(t *testing.T) {
 	}
 }
 
+func TestTheSectionOfAServiceSaysMoreThanAWordForAllInTheSameFile(t *testing.T) {
+	site := ocistest.NewSite(t)
+	site.Ocis("init")
+	file, err := os.OpenFile(site.Base+"/config/ocis.yaml", os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteString("runtime:\n    isolate: [all]\nweb:\n    isolate: false\n")
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	site.Start()
+	if found := isolations(t, site); found["web"] != "" || found["frontend"] != "full" || found["thumbnails"] != "full" {
+		t.Errorf("got %v", found)
+	}
+}
+
 func TestBadIsolationIsOneLineBeforeAnythingStarts(t *testing.T) {
 	site := ocistest.NewSite(t)
 	site.Ocis("init")

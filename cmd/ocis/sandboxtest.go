@@ -18,7 +18,7 @@ import (
 )
 
 // openFlag switches the sandbox off.
-var openFlag = &cli.BoolFlag{Name: "without", Usage: "without a sandbox, to see that the attempts are real"}
+var openFlag = &cli.BoolFlag{Name: "without", Usage: "try it without a sandbox"}
 
 func sandboxTestCommand() *cli.Command {
 	return &cli.Command{

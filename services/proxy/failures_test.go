@@ -56,9 +56,9 @@ func TestReadingSurvivesInstancesThatDie(t *testing.T) {
 
 func TestARequestThatKillsWhoeverWorksOnItIsGivenUp(t *testing.T) {
 	s := newStack(t, true)
-	s.raw(serviceWebDAV, die, die, die, func(conn net.Conn) {
+	s.raw(serviceWebDAV, die, die, die, die, die, func(conn net.Conn) {
 		r, _ := readRequest(conn)
-		t.Errorf("%s came a fourth time", r.Method)
+		t.Errorf("%s came a sixth time", r.Method)
 	})
 	response, _ := s.want(http.StatusBadGateway, s.request("PROPFIND", "/dav/", strings.NewReader("<prop/>")))
 	if response.Header.Get("Retry-After") != "1" {

@@ -8,7 +8,7 @@ func hardLimits() []Finding {
 		// A process that takes too much memory is ended alone.
 		hardLimit("memory limits", "for each process", cgroup.Memory),
 		hardLimit("process limits", "for each service that is isolated", cgroup.Tasks),
-		hardLimit("cpu limits", "for each service that is isolated and has one", cgroup.CPU),
+		hardLimit("cpu limits", "where a profile has one", cgroup.CPU),
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -122,14 +123,40 @@ func replace(path string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(dir, ".certificate-*") // mode 0600
+	removeUnfinished(dir)
+	file, err := os.CreateTemp(dir, unfinished) // mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name())
-	_, err = file.Write(data)
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
+	if err == nil {
+		_, err = file.Write(data)
+	}
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)
+}
+
+// unfinished is how a file is called that is not complete.
+const unfinished = ".certificate-*"
+
+// removeUnfinished removes what processes left that were killed while they wrote. The lock of
+// one that still writes keeps its file.
+func removeUnfinished(dir string) {
+	left, err := filepath.Glob(filepath.Join(dir, unfinished))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		file, err := os.Open(path)
+		if err != nil {
+			continue // its writer has finished
+		}
+		if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.Remove(path) // what stays is small, and removed the next time
+		}
+		file.Close()
+	}
 }

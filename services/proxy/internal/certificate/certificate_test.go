@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -83,5 +84,30 @@ func TestADamagedFileIsNotReplacedBehindAnybodysBack(t *testing.T) {
 	_, _, err := Ensure(path, nil, now)
 	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "delete it") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatAKilledProcessLeftIsRemovedAndWhatOneWritesIsNot(t *testing.T) {
+	dir := t.TempDir()
+	left, written := filepath.Join(dir, ".certificate-1"), filepath.Join(dir, ".certificate-2")
+	for _, path := range []string{left, written} {
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writer, err := os.Open(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if err := syscall.Flock(int(writer.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, filepath.Join(dir, "tls.pem"), now, "localhost")
+	if _, err := os.Stat(left); err == nil {
+		t.Error("what was left is still there")
+	}
+	if _, err := os.Stat(written); err != nil {
+		t.Errorf("what is being written is gone: %v", err)
 	}
 }

@@ -16,7 +16,7 @@ type failure struct {
 
 // maxBroken is how many instances may end while they work on a request: with as many it is
 // likely that they die of it, and the next one would, too.
-const maxBroken = 3
+const maxBroken = 5
 
 // begun tells whether an instance had all of the request, and so may have worked on it.
 func (f failure) begun() bool { return f.sent && f.complete }

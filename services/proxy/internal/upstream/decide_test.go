@@ -15,10 +15,10 @@ func TestWhatIsSentAgain(t *testing.T) {
 		"content that is gone":             {failure{method: "PROPFIND", complete: true}, false},
 		"a client that is gone":            {failure{method: "GET", canRepeat: true, clientGone: true}, false},
 		"an instance that had its time":    {failure{method: "GET", sent: true, complete: true, canRepeat: true, late: true}, false},
-		"two instances that died of it":    {failure{method: "PROPFIND", sent: true, complete: true, canRepeat: true, broken: 2}, true},
-		"three instances that died of it":  {failure{method: "PROPFIND", sent: true, complete: true, canRepeat: true, broken: 3}, false},
-		"refused after three died of it":   {failure{method: "PROPFIND", complete: true, canRepeat: true, broken: 3}, true},
-		"not read after three died of it":  {failure{method: "PROPFIND", sent: true, canRepeat: true, broken: 3}, true},
+		"four instances that died of it":   {failure{method: "PROPFIND", sent: true, complete: true, canRepeat: true, broken: 4}, true},
+		"five instances that died of it":   {failure{method: "PROPFIND", sent: true, complete: true, canRepeat: true, broken: 5}, false},
+		"refused after five died of it":    {failure{method: "PROPFIND", complete: true, canRepeat: true, broken: 5}, true},
+		"not read after five died of it":   {failure{method: "PROPFIND", sent: true, canRepeat: true, broken: 5}, true},
 		"tried long enough":                {failure{method: "GET", canRepeat: true, expired: true}, false},
 	} {
 		if got := test.failure.again(); got != test.again {
