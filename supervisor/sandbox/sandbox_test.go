@@ -166,6 +166,9 @@ func TestTheProgramGetsNoDescriptorAndNoVariableBeyondItsOwn(t *testing.T) {
 	if fields := strings.Fields(got); len(fields) < 5 || strings.Join(fields[:5], " ") != "0 1 2 3 4" { // 3 has the settings, and 4 is ls's own
 		t.Errorf("descriptors: %s", got)
 	}
+	if got, _ := b.run("wc -c <&$OCIS_CHILD_SETTINGS"); got != "8" {
+		t.Errorf("the settings have %s bytes", got)
+	}
 	if got, _ := b.run("cat <&$OCIS_CHILD_SETTINGS"); got != "web: {}" {
 		t.Errorf("the settings are %q", got)
 	}

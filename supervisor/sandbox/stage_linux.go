@@ -33,6 +33,9 @@ type stage struct {
 // exitNoSandbox is the exit code of a stage that did not become the program.
 const exitNoSandbox = 125
 
+// manyDescriptors is more than a supervisor with hundreds of children has.
+const manyDescriptors = 1 << 16
+
 // Stage does what a plan says and becomes its program, if args are those with which Wrap
 // starts the main binary. It returns when they are not, and ends the process otherwise.
 func Stage(args []string) {
@@ -45,9 +48,11 @@ func Stage(args []string) {
 		os.Exit(exitNoSandbox)
 	}
 	// The program gets no descriptor beyond those that it was given, whoever left one open.
-	_ = unix.CloseRange(uint(first), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) // since Linux 5.11
-	syscall.CloseOnExec(first)
-	syscall.CloseOnExec(first + 1)
+	if unix.CloseRange(uint(first), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) != nil { // a kernel before Linux 5.11
+		for descriptor := range manyDescriptors {
+			syscall.CloseOnExec(first + descriptor)
+		}
+	}
 	status := os.NewFile(uintptr(first+1), "status")
 	s := &stage{}
 	err = json.NewDecoder(os.NewFile(uintptr(first), "plan")).Decode(&s.plan)

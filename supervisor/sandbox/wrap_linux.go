@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -60,7 +61,7 @@ func (e *Entry) open(settings []byte) error {
 		return err
 	}
 	for _, data := range [][]byte{settings, plan} {
-		file, err := pipeWith(data)
+		file, err := inMemory(data)
 		if err != nil {
 			return err
 		}
@@ -74,21 +75,22 @@ func (e *Entry) open(settings []byte) error {
 	return nil
 }
 
-// pipeWith returns a pipe's end from which data can be read.
-func pipeWith(data []byte) (*os.File, error) {
-	read, write, err := os.Pipe()
+// inMemory returns a file of no disk from which data can be read (memfd_create(2)).
+func inMemory(data []byte) (*os.File, error) {
+	descriptor, err := unix.MemfdCreate("ocis", unix.MFD_CLOEXEC)
 	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	file := os.NewFile(uintptr(descriptor), "memory")
+	_, err = file.Write(data)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
 		return nil, err
 	}
-	defer write.Close()
-	if err = write.SetWriteDeadline(time.Now().Add(time.Second)); err == nil { // far more fits in than there is
-		_, err = write.Write(data)
-	}
-	if err != nil {
-		read.Close()
-		return nil, err
-	}
-	return read, nil
+	return file, nil
 }
 
 // namespaces are those that the child is born in.
