@@ -77,6 +77,8 @@ func TestWrongIsolationIsSaidWithItsLine(t *testing.T) {
 		"isolate_write: [/dev/null]":        `ocis.yaml:2): /dev/null is no folder; allowed: folders that exist`,
 		"isolate_read: [/dev/null/x]":       `ocis.yaml:2): /dev/null/x cannot be used: not a directory; allowed: paths that exist`,
 		"isolate_write: [relative]":         `ocis.yaml:2): relative is no absolute path; allowed: folders that exist`,
+		"isolate_read: [/]":                 `ocis.yaml:2): / holds the settings or the data of all services; allowed: paths that exist`,
+		"isolate_read: [/dev/null]":         `/dev/null is the kernel's: a sandbox has what it needs of /dev; allowed: paths that exist`,
 		"isolate_network: yes, please, yes": `ocis.yaml:2): true or false is needed; allowed: true or false`,
 	} {
 		var got Isolation

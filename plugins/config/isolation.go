@@ -64,7 +64,41 @@ func unusable(path string, mustBeFolder bool) string {
 	case mustBeFolder && !info.IsDir():
 		return "is no folder"
 	}
+	return tooMuch(path)
+}
+
+// tooMuch says why a path that exists is not for a sandbox, which would be one in name only:
+// the root, what the kernel shows of all processes and devices, and what holds the settings
+// with their secrets or the data of all services. It is "" for all others.
+func tooMuch(path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err.Error()
+	}
+	for _, kernel := range []string{"/proc", "/sys", "/dev"} {
+		if isWithin(real, kernel) {
+			return "is the kernel's: a sandbox has what it needs of " + kernel
+		}
+	}
+	paths, err := ResolvePaths()
+	if err != nil {
+		return err.Error()
+	}
+	for _, own := range []string{paths.Base, paths.Config, paths.File(), paths.Run} {
+		if resolved, err := filepath.EvalSymlinks(own); err == nil {
+			own = resolved
+		}
+		if isWithin(own, real) {
+			return "holds the settings or the data of all services"
+		}
+	}
 	return ""
+}
+
+// isWithin tells whether path is folder, or below it.
+func isWithin(path, folder string) bool {
+	relative, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // isShared tells whether a key is one that the sections of all services have.
