@@ -26,12 +26,17 @@ func isIsolated(d plugins.Declaration) bool {
 // list says, and others are as they were unless there is a word for all.
 func (s *Settings) isolate(declarations map[string]plugins.Declaration) error {
 	names := slices.Sorted(maps.Keys(declarations))
-	chosen := map[string]plugins.Isolation{}
+	chosen, said := map[string]plugins.Isolation{}, map[string]plugins.Isolation{}
 	for _, text := range s.Isolate {
 		name, how, err := parseIsolate(text)
-		switch {
-		case err != nil:
+		if err != nil {
 			return invalid("isolate", err)
+		}
+		if before, twice := said[name]; twice && before != how {
+			return invalid("isolate", fmt.Errorf("%s is there twice, as %s and as %s", name, before, how))
+		}
+		said[name] = how
+		switch {
 		case name == isolateAll:
 			for _, each := range names {
 				if _, named := chosen[each]; !named {
@@ -78,6 +83,8 @@ func parseIsolate(text string) (name string, how plugins.Isolation, err error) {
 	switch {
 	case name == isolateNone && !qualified:
 		return isolateAll, plugins.IsolationOff, nil
+	case name == isolateNone:
+		return "", "", fmt.Errorf("%q is not %s", text, isolateNone)
 	case !qualified:
 		return name, plugins.IsolationStrict, nil
 	case qualifier == string(plugins.IsolationBestEffort), qualifier == string(plugins.IsolationOff), qualifier == string(plugins.IsolationStrict):
