@@ -1,6 +1,8 @@
 package print
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +43,26 @@ func TestSizesAndTimesAreShort(t *testing.T) {
 	} {
 		if got := Duration(d); got != want {
 			t.Errorf("%s is %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestWhatServicesSayDoesNotSteerTheTerminal(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain, ä\tand \n":                        "plain, ä\tand \n",
+		string(Red) + "ours" + reset:              string(Red) + "ours" + reset,
+		"\x1b]0;title\x07\x1b[2Jgone\r\x00\u009b": "\ufffd]0;title\ufffd\ufffd[2Jgone\ufffd\ufffd\ufffd",
+		"no text: \xff":                           "no text: \xff",
+	} {
+		file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := NewOutput(file).Write([]byte(text))
+		file.Close()
+		got, readErr := os.ReadFile(file.Name())
+		if err != nil || readErr != nil || n != len(text) || string(got) != want {
+			t.Errorf("%q is printed as %q (%d, %v, %v), want %q", text, got, n, err, readErr, want)
 		}
 	}
 }
