@@ -8,19 +8,26 @@ import (
 )
 
 // flagsFirst moves flags before arguments, so that `ocis crash web --signal SIGTERM` is
-// understood: urfave/cli stops looking for flags at the first argument.
+// understood: urfave/cli stops looking for flags at the first argument. What follows the
+// service of `ocis sandbox shell` is a program's own.
 func flagsFirst(app *cli.App, args []string) []string {
 	if args[len(args)-1] == "--"+cli.BashCompletionFlag.Names()[0] { // a shell asks; the flag must stay the last word
 		return args
 	}
-	commands, flags, end := app.Commands, app.Flags, 1
+	commands, flags, end, path := app.Commands, app.Flags, 1, ""
 	for end < len(args) {
 		next := named(commands, args[end])
 		if next == nil {
 			break
 		}
-		commands, flags = next.Subcommands, next.Flags
+		commands, flags, path = next.Subcommands, next.Flags, path+" "+next.Name
 		end++
+	}
+	if path == " sandbox shell" {
+		if end+1 < len(args) && args[end+1] == "--" { // as people write who expect that it matters
+			return slices.Concat(args[:end+1], args[end+2:])
+		}
+		return args
 	}
 	var options, arguments []string
 	for i := end; i < len(args); i++ {

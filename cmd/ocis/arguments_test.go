@@ -16,6 +16,8 @@ func TestFlagsMayStandBehindArguments(t *testing.T) {
 		"ocis":                                       "ocis",
 		"ocis logs -- -f":                            "ocis logs -- -f",
 		"ocis status web --generate-bash-completion": "ocis status web --generate-bash-completion",
+		"ocis sandbox shell web sh -c id":            "ocis sandbox shell web sh -c id",
+		"ocis sandbox exec web -- ls --help":         "ocis sandbox exec web ls --help",
 		"ocis nonsense --json x":                     "ocis --json nonsense x",
 	} {
 		if got := strings.Join(flagsFirst(app, strings.Fields(line)), " "); got != want {
