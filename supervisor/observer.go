@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -86,10 +87,23 @@ func (o *observer) register(now instance.Snapshot) {
 	switch {
 	case registrar == nil:
 	case now.Status == client.StatusReady:
-		registrar.Enter(now.Name, now.Nodes)
+		registrar.Enter(now.Name, o.mayAnnounce(now))
 	case !listed(now):
 		registrar.Remove(now.Name) // without effect when it is out already
 	}
+}
+
+// mayAnnounce returns the nodes of an instance without those that go by the name of another
+// service: with them a child that is taken over would be given what others are told.
+func (o *observer) mayAnnounce(now instance.Snapshot) []plugins.Registration {
+	return slices.DeleteFunc(slices.Clone(now.Nodes), func(node plugins.Registration) bool {
+		_, known := o.supervisor.services[node.Service]
+		foreign := known && node.Service != now.Service
+		if foreign {
+			o.log(now).Warnf("%s announces itself as %s, which is not listed", now.Name, node.Service)
+		}
+		return foreign
+	})
 }
 
 // say writes a line to the runtime's log.

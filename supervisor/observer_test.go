@@ -27,3 +27,14 @@ func TestTheRegistryListsWhatAnswersAndWhatIsAboutToBeReplaced(t *testing.T) {
 		}
 	}
 }
+
+func TestAChildCannotAnnounceItselfAsAnotherService(t *testing.T) {
+	r := prepareRuntime(t, tempDir(t), map[string]testChild{"web": {}, "users": {}}, testSettings())
+	o := &observer{supervisor: r.Supervisor, service: r.services["web"]}
+	listed := o.mayAnnounce(instance.Snapshot{Service: "web", Name: "web-1", Nodes: []plugins.Registration{
+		{Service: "web", NodeID: "1"}, {Service: "users", NodeID: "2"}, {Service: "example.web.api", NodeID: "3"},
+	}})
+	if len(listed) != 2 || listed[0].NodeID != "1" || listed[1].NodeID != "3" {
+		t.Errorf("listed are %+v", listed)
+	}
+}
