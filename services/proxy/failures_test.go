@@ -111,6 +111,22 @@ func TestADownloadOfContentThatChangedMeanwhileIsCutOff(t *testing.T) {
 	}
 }
 
+// sendPartOfListing returns an instance that is killed while it sends a listing.
+func sendPartOfListing(header string) func(net.Conn) {
+	return func(conn net.Conn) {
+		readRequest(conn)
+		fmt.Fprintf(conn, "HTTP/1.1 207 Multi-Status\r\n%s\r\n\r\n%s", header, "1000\r\n"+strings.Repeat("x", 2000))
+	}
+}
+
+func TestALongListingIsAskedForAgainWhenItsInstanceDiesInItsMiddle(t *testing.T) {
+	s := newStack(t, true)
+	s.raw(serviceWebDAV, sendPartOfListing("Content-Length: 100000"), sendPartOfListing("Transfer-Encoding: chunked"), answerOnce)
+	if _, body := s.want(http.StatusOK, s.request("PROPFIND", "/dav/", strings.NewReader("<prop/>"))); body != "PROPFIND <prop/>" {
+		t.Errorf("got %.40q", body)
+	}
+}
+
 func TestAChangeThatMayHaveHappenedIsNotRepeated(t *testing.T) {
 	for _, method := range []string{"PUT", "DELETE", "MOVE", "MKCOL", "POST", "PATCH", "LOCK", "PROPPATCH"} {
 		t.Run(method, func(t *testing.T) {

@@ -30,6 +30,10 @@ type folder struct {
 // maxAppended is how large a file may grow before it begins anew with one record.
 const maxAppended = 16 << 10
 
+// maxFile is from which size on a file is none of ours. A single record is larger than
+// maxAppended when many exits have many last words.
+const maxFile = 64 << 20
+
 // record is a line of a file.
 type record struct {
 	Version int `json:"version"`
@@ -65,7 +69,7 @@ func (f *folder) read() (unusable []string, err error) {
 }
 
 func read(file string) (Instance, error) {
-	data, err := os.ReadFile(file)
+	data, err := content(file)
 	if err != nil {
 		return Instance{}, err
 	}
@@ -84,6 +88,22 @@ func read(file string) (Instance, error) {
 		return Instance{}, fmt.Errorf("it is about %q", r.Instance.Instance)
 	}
 	return r.Instance, nil
+}
+
+// content reads a file that can be one of ours. What else has its name may never end, such
+// as a pipe or a device, or may not fit into memory.
+func content(path string) ([]byte, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("it has %d bytes", info.Size())
+	}
+	return os.ReadFile(path)
 }
 
 // lastLine returns the last line that was not cut off.

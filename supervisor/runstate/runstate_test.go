@@ -1,10 +1,12 @@
 package runstate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/owncloud/ocis-runtime/supervisor/client"
@@ -99,6 +101,30 @@ func TestAnUnusableStateIsSetAsideAndNeverStopsTheStart(t *testing.T) {
 		for name, content := range contents {
 			checkSetAside(t, folder, name, content)
 		}
+	}
+}
+
+func TestWhatIsNoFileOfOursIsSetAsideUnread(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"a pipe":     func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a device":   func(path string) error { return os.Symlink("/dev/zero", path) },
+		"a folder":   func(path string) error { return os.Mkdir(path, 0o700) },
+		"a huge one": func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			open(t, dir)
+			if err := put(filepath.Join(dir, "state", "web-1.json")); err != nil {
+				t.Fatal(err)
+			}
+			state, aside, err := Open(dir)
+			if err != nil || len(aside) != 1 || len(state.Instances()) != 0 {
+				t.Fatalf("%q, %v", aside, err)
+			}
+			if err := state.Forget("web", "web-1"); err != nil {
+				t.Errorf("its place cannot be used: %v", err)
+			}
+		})
 	}
 }
 

@@ -8,4 +8,8 @@
 // A request that may have been carried out is repeated only when its method is safe: a
 // client that gets 502 for a MOVE has to look what became of it. And it is repeated twice
 // at most: what kills the instances that work on it must not kill them all.
+//
+// An answer survives its instance, too: a download goes on where it broke, and the
+// beginning of a listing is held until it is there. A listing of which a part was sent is
+// cut off.
 package upstream

@@ -15,6 +15,7 @@ import (
 	microregistry "go-micro.dev/v4/registry"
 
 	"github.com/owncloud/ocis-runtime/plugins/registry"
+	"github.com/owncloud/ocis-runtime/services/internal/ration"
 )
 
 // What Send fails with, beside errors of the client's context and content.
@@ -40,6 +41,7 @@ type Forwarder struct {
 	directory *registry.Directory
 	patience  time.Duration
 	turn      atomic.Uint32
+	held      *ration.Larder // for the beginnings of listings
 
 	mu    sync.RWMutex
 	lines map[target]line // the sockets of a machine are few and stay
@@ -55,7 +57,7 @@ type line struct {
 // patience a request waits for an instance to appear, or to be replaced after its
 // connection broke; not for that of a service that was stopped.
 func NewForwarder(directory *registry.Directory, patience time.Duration) *Forwarder {
-	return &Forwarder{directory: directory, patience: patience, lines: make(map[target]line)}
+	return &Forwarder{directory: directory, patience: patience, held: ration.HalfOfMemory(), lines: make(map[target]line)}
 }
 
 // Close closes the kept connections.
@@ -154,12 +156,19 @@ func (f *Forwarder) attempt(out *http.Request, to place, content *Content, follo
 	streaming := content.attach(out)
 	follow.begin()
 	response, err := f.line(target{address: to.address, safe: isSafe(out.Method)}, to.processes).RoundTrip(out)
-	if err == nil {
-		if streaming != nil && !content.atEnd() {
+	answered := err == nil
+	if answered && streaming != nil {
+		if !content.atEnd() {
 			err = holdAnswer(response)
 			content.settle(streaming)
 		}
 		return response, failure{}, err
+	}
+	if answered {
+		err = f.hold(response)
+	}
+	if err == nil {
+		return response, failure{}, nil
 	}
 	if streaming != nil {
 		_ = streaming.Close() // it reads no more, whatever the transport still does
@@ -167,7 +176,7 @@ func (f *Forwarder) attempt(out *http.Request, to place, content *Content, follo
 	return nil, failure{
 		method:     out.Method,
 		sent:       follow.sent(),
-		complete:   !content.streamed() && !follow.unread(err),
+		complete:   answered || !content.streamed() && !follow.unread(err),
 		canRepeat:  content.canRepeat(),
 		clientGone: content.ClientError() != nil || out.Context().Err() != nil && !content.wasInterrupted(),
 		late:       follow.sent() && isTimeout(err),
