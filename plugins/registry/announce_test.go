@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -147,6 +148,39 @@ func TestTheSnapshotIsFollowedWhileNATSIsAway(t *testing.T) {
 	await(t, directory, "web", 4)
 	conn.Close()
 	fallingBack.Wait()
+}
+
+func TestNobodyButTheSupervisorSaysWhoIsWhereOnThisMachine(t *testing.T) {
+	natsServer, _ := startNATS(t, -1)
+	defer natsServer.Shutdown()
+	dir, conn := t.TempDir(), connect(t, natsServer.ClientURL())
+	announcer := NewAnnouncer("here", dir, quiet())
+	announcer.Enter("users-1", []plugins.Registration{node("users", "users-1")})
+	directory := NewDirectory()
+	if err := directory.Seed(dir); err != nil {
+		t.Fatal(err)
+	}
+	follower := connect(t, natsServer.ClientURL())
+	if err := errors.Join(directory.Follow(follower, quiet()), follower.FlushTimeout(patience)); err != nil {
+		t.Fatal(err)
+	}
+	announcer.mu.Lock()
+	announcer.conn = conn
+	announcer.mu.Unlock()
+	lie := func(writer, address string) {
+		liar := NewAnnouncer(writer, "", quiet())
+		liar.conn = conn
+		liar.SetStopped("web", true)
+		liar.Enter("users-9", []plugins.Registration{{Service: "users", NodeID: "users-9", Address: address}, {Service: "mark-" + writer, Address: "192.0.2.1:1"}})
+	}
+	lie("here", "unix:/run/liar.sock")
+	lie("zz", "unix:/run/liar.sock")
+	await(t, directory, "mark-zz", 1) // what another machine says of itself is taken
+	if ids := nodeIDs(directory, "users"); len(ids) != 1 || ids[0] != "users-1" || directory.Stopped("web") {
+		t.Errorf("users has nodes %v, and web is stopped: %v", ids, directory.Stopped("web"))
+	}
+	announcer.Enter("users-2", []plugins.Registration{node("users", "users-2")})
+	await(t, directory, "users", 2)
 }
 
 func TestAProcessKnowsItsPeersFromTheSnapshot(t *testing.T) {

@@ -20,6 +20,8 @@ type Directory struct {
 	mu        sync.Mutex
 	documents map[string]Document // by writer
 	changed   chan struct{}       // closed and replaced at each change
+	snapshot  string              // folder of the supervisor's snapshot; empty: none was seen
+	here      string              // who writes it
 }
 
 // index is immutable once published.
