@@ -93,7 +93,7 @@ func (v *victim) hit(ctx context.Context, s *stack) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return err
 	}
-	s.hits[v.service] = append(s.hits[v.service], began)
+	s.hits[v.service] = append(s.hits[v.service], span{began, endOf(pid)})
 	for {
 		err := firstAnswer(ctx, v.socket.Network, v.socket.Address, probeOf(v.service))
 		if err == nil {
@@ -104,6 +104,17 @@ func (v *victim) hit(ctx context.Context, s *stack) error {
 			return fmt.Errorf("no answer within %s: %w", recoveryPatience, err)
 		}
 	}
+}
+
+// endOf returns when a process that was killed is gone: until then it may take a request. It
+// looks for a second at most.
+func endOf(pid int) time.Time {
+	for bound := time.Now().Add(time.Second); time.Now().Before(bound); {
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			break
+		}
+	}
+	return time.Now()
 }
 
 func (b *bench) addAnswers(v *victim) {
@@ -119,10 +130,10 @@ func (b *bench) addAnswers(v *victim) {
 
 // addCrashes counts what became of the requests. What was inside a killed proxy cannot be
 // saved by anybody but the client; what was inside another process can, if it is safe.
-func (b *bench) addCrashes(attempts []attempt, hits map[string][]time.Time) {
-	var all []time.Time
-	for _, moments := range hits {
-		all = append(all, moments...)
+func (b *bench) addCrashes(attempts []attempt, hits map[string][]span) {
+	var all []span
+	for _, spans := range hits {
+		all = append(all, spans...)
 	}
 	inProxy := func(a attempt) bool { return a.during(hits["proxy"]) }
 	inAny := func(a attempt) bool { return a.during(all) }
@@ -179,7 +190,7 @@ func withSteady(ctx context.Context, b *bench, do func(*stack) error, conclude f
 			return err
 		}
 		defer func() { err = errors.Join(err, s.stop()) }()
-		s.hits = map[string][]time.Time{}
+		s.hits = map[string][]span{}
 		load, err := startSteady(ctx, s.endpoint)
 		if err != nil {
 			return err

@@ -22,9 +22,9 @@ type stack struct {
 	server
 	dir    string
 	binary string
-	extra  []string               // settings that are not the defaults
-	took   time.Duration          // from the exec to the first successful PROPFIND
-	hits   map[string][]time.Time // when which service was killed
+	extra  []string          // settings that are not the defaults
+	took   time.Duration     // from the exec to the first successful PROPFIND
+	hits   map[string][]span // when which service was killed
 }
 
 // startStack runs `ocis server` with its data in dir, which it makes when there is

@@ -36,9 +36,12 @@ func (a attempt) safe() bool { return a.method == "GET" || a.method == "PROPFIND
 
 func (a attempt) refused() bool { return errors.Is(a.err, syscall.ECONNREFUSED) }
 
-// during tells whether it was under way at one of these moments.
-func (a attempt) during(moments []time.Time) bool {
-	return slices.ContainsFunc(moments, func(at time.Time) bool { return !at.Before(a.began) && !at.After(a.ended) })
+// span is the time from a signal to the end of the process that got it.
+type span struct{ from, to time.Time }
+
+// during tells whether it was under way in one of these spans.
+func (a attempt) during(spans []span) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return !s.to.Before(a.began) && !s.from.After(a.ended) })
 }
 
 // startSteady prepares a file to read, and begins.
