@@ -15,6 +15,7 @@ import (
 	"github.com/owncloud/ocis-runtime/services/proxy"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 )
 
 // plan is a start with everything checked that the settings decide. Nothing has happened yet.
@@ -70,8 +71,18 @@ func planStart(src *config.Source, isolate []string) (*plan, error) {
 		options.Settings.Isolate = append(words, options.Settings.Isolate...)
 	}
 	p.metricsAddr = options.Settings.MetricsAddr
+	options.Programs = programs(options.Executable)
 	p.supervisor, err = supervisor.New(options)
 	return p, explain(src, &options.Settings, isolate, err)
+}
+
+// programs are what the services execute.
+func programs(binary string) map[string]program.Program {
+	all := make(map[string]program.Program, len(family))
+	for _, b := range family {
+		all[b.name] = program.Builtin(binary, b.name)
+	}
+	return all
 }
 
 // explain adds where a wrong setting comes from.
