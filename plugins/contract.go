@@ -19,7 +19,7 @@ type Description struct {
 	Incarnation string
 	Pid         int
 
-	// Declaration is what the child knows of itself. Children of older kits leave it empty.
+	// Declaration is what the child knows of itself; children of older kits leave it empty.
 	Declaration Declaration
 }
 
