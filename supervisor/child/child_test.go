@@ -72,6 +72,11 @@ func behave(behaviour string) {
 			Logger: hclog.NewNullLogger(),
 		})
 		return
+	case "has an older kit":
+		plugin.Serve(&plugin.ServeConfig{
+			HandshakeConfig: plugins.Handshake, Plugins: plugin.PluginSet{plugins.DispenseName: older{}}, Logger: hclog.NewNullLogger(),
+		})
+		return
 	case "has another handshake":
 		plugins.Handshake.ProtocolVersion++
 	}
@@ -110,6 +115,25 @@ type foreignContract struct{}
 
 func (foreignContract) Describe(_ plugins.Empty, reply *plugins.Description) error {
 	*reply = plugins.Description{Protocol: plugins.ProtocolVersion + 1, Service: "a", Instance: "a-1", Incarnation: "x"}
+	return nil
+}
+
+// older is a child that was built before Describe told the declaration.
+type older struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (older) Server(*plugin.MuxBroker) (any, error) { return olderContract{}, nil }
+
+type olderContract struct{}
+
+// OlderDescription is exported for net/rpc.
+type OlderDescription struct {
+	Protocol                                int
+	Service, Version, Instance, Incarnation string
+	Pid                                     int
+}
+
+func (olderContract) Describe(_ plugins.Empty, reply *OlderDescription) error {
+	*reply = OlderDescription{Protocol: plugins.OldestProtocol, Service: "a", Version: "0.9", Instance: "a-1", Incarnation: "x", Pid: os.Getpid()}
 	return nil
 }
 
@@ -262,6 +286,15 @@ func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
 				t.Errorf("got %q", err)
 			}
 		})
+	}
+}
+
+func TestAChildOfAnOlderKitIsUnderstood(t *testing.T) {
+	c := start(t, "has an older kit")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if d, err := c.Describe(ctx); err != nil || d.Version != "0.9" || d.Declaration.Name != "" {
+		t.Errorf("%+v %v", d, err)
 	}
 }
 
