@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/owncloud/ocis-runtime/plugins/config"
 )
 
 // Child is a running service's view of itself and of who runs it. It is safe for
@@ -122,6 +124,13 @@ func (c *Child) Listener(name string) (net.Listener, error) {
 	}
 	if c.supervised {
 		return nil, fmt.Errorf("socket %q of %s was not passed by the supervisor", name, c.declaration.Name)
+	}
+	if socket.Address == "" && socket.Network == "unix" {
+		paths, err := config.ResolvePaths()
+		if err != nil {
+			return nil, err
+		}
+		socket.Address = paths.Socket(c.declaration.Name, name)
 	}
 	return Bind(socket)
 }

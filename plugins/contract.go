@@ -18,6 +18,9 @@ type Description struct {
 	Instance    string
 	Incarnation string
 	Pid         int
+
+	// Declaration is what the child knows of itself; children of older kits leave it empty.
+	Declaration Declaration
 }
 
 // WaitReadyRequest bounds a WaitReady call.

@@ -13,6 +13,10 @@ import (
 // grows when a call changes its meaning; added calls and fields do not change it.
 const ProtocolVersion = 1
 
+// OldestProtocol is the oldest version of the contract that a supervisor of this version
+// understands: what was built against it keeps working.
+const OldestProtocol = 1
+
 // DispenseName is the name under which go-plugin dispenses the contract.
 const DispenseName = "service"
 
@@ -30,6 +34,7 @@ var Handshake = plugin.HandshakeConfig{
 const (
 	envInstance    = "OCIS_CHILD_INSTANCE"
 	envOrphanGrace = "OCIS_CHILD_ORPHAN_GRACE"
+	envDescribe    = "OCIS_CHILD_DESCRIBE"
 	envListenFDs   = "LISTEN_FDS"
 	envListenNames = "LISTEN_FDNAMES"
 
@@ -49,6 +54,9 @@ type Launch struct {
 	Incarnation string        // unique for each start of a process
 	OrphanGrace time.Duration // 0: DefaultOrphanGrace
 	SocketNames []string      // of the inherited descriptors, from 3 on
+
+	// DescribeOnly: the child is asked who it is and must not run its service.
+	DescribeOnly bool
 }
 
 // Environ returns the variables that carry l, to be appended to the child's environment.
@@ -63,20 +71,24 @@ func (l Launch) Environ() []string {
 	if l.OrphanGrace == 0 {
 		l.OrphanGrace = DefaultOrphanGrace
 	}
-	return []string{
+	variables := []string{
 		InstanceVariable(l.Instance),
 		IncarnationVariable(l.Incarnation),
 		envOrphanGrace + "=" + l.OrphanGrace.String(),
 		fmt.Sprintf("%s=%d", envListenFDs, len(names)),
 		envListenNames + "=" + strings.Join(names, ":"),
 	}
+	if l.DescribeOnly {
+		variables = append(variables, envDescribe+"=1")
+	}
+	return variables
 }
 
 // LaunchVariables returns the names of the variables that a supervisor hands to a child, those of go-plugin
 // included; one that ends with "*" stands for all that begin so.
 func LaunchVariables() []string {
 	return []string{
-		Handshake.MagicCookieKey, envInstance, IncarnationKey, envOrphanGrace, envListenFDs, envListenNames,
+		Handshake.MagicCookieKey, envInstance, IncarnationKey, envOrphanGrace, envDescribe, envListenFDs, envListenNames,
 		"PLUGIN_*",
 	}
 }
@@ -96,6 +108,8 @@ func launchFromEnvironment() Launch {
 	l := Launch{
 		Instance:    os.Getenv(envInstance),
 		Incarnation: os.Getenv(IncarnationKey),
+
+		DescribeOnly: os.Getenv(envDescribe) != "",
 	}
 	if grace, err := time.ParseDuration(os.Getenv(envOrphanGrace)); err == nil && grace > 0 {
 		l.OrphanGrace = grace
@@ -110,7 +124,7 @@ func launchFromEnvironment() Launch {
 			}
 		}
 	}
-	for _, name := range []string{envInstance, envOrphanGrace, envListenFDs, envListenNames} {
+	for _, name := range []string{envInstance, envOrphanGrace, envDescribe, envListenFDs, envListenNames} {
 		os.Unsetenv(name)
 	}
 	return l

@@ -55,6 +55,9 @@ func newHost(s Service, child *Child, restore func(), exit func(int)) *host {
 // at which go-plugin has finished with stdout and stderr. The service starts here, so
 // that none of its output can fall between the two.
 func (h *host) connected() {
+	if h.child.launch.DescribeOnly {
+		return
+	}
 	h.startOnce.Do(func() {
 		h.restore()
 		go h.run()
@@ -121,6 +124,7 @@ func (h *host) description() Description {
 		Instance:    h.child.launch.Instance,
 		Incarnation: h.child.launch.Incarnation,
 		Pid:         os.Getpid(),
+		Declaration: h.service.Declaration,
 	}
 }
 

@@ -29,7 +29,8 @@ type Socket struct {
 	Name string
 	// Network is "unix" or "tcp".
 	Network string
-	// Address is a path (unix) or host:port (tcp).
+	// Address is a path (unix) or host:port (tcp). That of a unix socket may be left out by
+	// a service from outside: it is config.Paths.Socket then.
 	Address string
 	// Origin is the setting that the address is from, as config.Source.Origin says it; ""
 	// for one that nobody can set. Errors name it.
@@ -58,6 +59,9 @@ type Declaration struct {
 	Essential bool
 	// Singleton: two incarnations must never run at the same time.
 	Singleton bool
+
+	// Replicas is how many instances run, unless the settings say otherwise; 0 means 1.
+	Replicas int
 
 	// Profile is what the service has of the machine while it is isolated.
 	Profile Profile

@@ -86,9 +86,12 @@ func (s *Supervisor) Kill(ctx context.Context, name string) error {
 // Of a service that runs, what was stopped on purpose stays so.
 // It blocks until the last new one is ready; the first that does not become ready ends it.
 func (s *Supervisor) Restart(ctx context.Context, name string) error {
-	_, instances, err := s.targets(ctx, name)
+	svc, instances, err := s.targets(ctx, name)
 	if err != nil {
 		return err
+	}
+	if err := svc.program.Check(); err != nil { // before anything that runs is drained
+		return fmt.Errorf("%s was not restarted: %w", name, err)
 	}
 	for _, i := range wantedOrAll(instances) {
 		if err := i.Restart(ctx); err != nil {

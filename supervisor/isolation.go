@@ -43,7 +43,7 @@ func (s *sandboxes) of(incarnation string) []client.Layer {
 // isolate says how a child of the service is isolated that is executed as spec says.
 func (svc *service) isolate(spec *child.Spec) error {
 	s := svc.supervisor
-	box, err := NewSandbox(svc.declaration, s.options.Paths, s.options.Executable, s.options.Excerpt)
+	box, err := NewSandbox(svc.declaration, s.options.Paths, s.options.Executable, spec.Path, s.options.Excerpt)
 	if err != nil {
 		return err
 	}
@@ -59,10 +59,10 @@ func ForSandbox(environ []string, d plugins.Declaration, all []plugins.Declarati
 	return setVariables(forChildren(environ, d, all), paths.Environ())
 }
 
-// NewSandbox returns what a child of a service is isolated by. binary is the main one, and
-// excerpt is that of Options.
-func NewSandbox(d plugins.Declaration, paths config.Paths, binary string, excerpt func([]string) ([]byte, error)) (*child.Sandbox, error) {
-	plan, err := sandbox.NewPlan(d, paths, d.Profile.Isolate != plugins.IsolationBestEffort, binary)
+// NewSandbox returns what a child of a service is isolated by. binary is the main one,
+// program is what is executed, and excerpt is that of Options.
+func NewSandbox(d plugins.Declaration, paths config.Paths, binary, program string, excerpt func([]string) ([]byte, error)) (*child.Sandbox, error) {
+	plan, err := sandbox.NewPlan(d, paths, d.Profile.Isolate != plugins.IsolationBestEffort, program)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,15 @@ import (
 // handshakeTimeout bounds the time from exec to the handshake line.
 const handshakeTimeout = 20 * time.Second
 
-// specOf returns how children of an instance are executed: the same binary again, with
-// the service's name.
+// specOf returns how children of an instance are executed.
 func (svc *service) specOf(instance string) func(string) (child.Spec, func(), error) {
 	s, name := svc.supervisor, svc.declaration.Name
 	environ := forChildren(s.options.Environ, svc.declaration, s.options.Declarations)
 	return func(incarnation string) (child.Spec, func(), error) {
+		executable, own, err := svc.executed()
+		if err != nil {
+			return child.Spec{}, nil, err
+		}
 		// A no-op while the sockets are held; after a deliberate stop they are not.
 		if err := svc.sockets.Hold(instance); err != nil {
 			return child.Spec{}, nil, err
@@ -37,9 +40,10 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 			Service:      name,
 			Instance:     instance,
 			Incarnation:  incarnation,
-			Path:         s.options.Executable,
-			Args:         []string{"ocis", name, "server"},
-			Environ:      slices.Concat(environ, share.Environ(environ)),
+			Path:         executable,
+			Args:         svc.program.Args,
+			KnownAs:      svc.program.Path,
+			Environ:      setVariables(slices.Concat(environ, share.Environ(environ)), own),
 			Log:          log,
 			LogFrom:      logfile.End(path),
 			Sockets:      svc.sockets.Files(),
@@ -65,6 +69,14 @@ func (svc *service) specOf(instance string) func(string) (child.Spec, func(), er
 			s.memory.entered(instance, group, limits)
 		}, nil
 	}
+}
+
+// executed returns the file to be executed now, and the variables that are for this service alone.
+func (svc *service) executed() (path string, variables []string, err error) {
+	if path, err = svc.supervisor.programs.Executable(svc.program); err == nil {
+		variables, err = svc.program.Variables()
+	}
+	return path, variables, err
 }
 
 // private are variables that are meant for the supervisor itself: systemd's, with which a

@@ -32,7 +32,7 @@ type observer struct {
 func (o *observer) Starting(name, incarnation string) error {
 	s := o.supervisor
 	err := s.state.Starting(o.service.declaration.Name, name, runstate.Child{
-		Incarnation: incarnation, Executable: s.options.Executable, Started: time.Now().UTC(),
+		Incarnation: incarnation, Executable: o.service.program.Path, Started: time.Now().UTC(),
 	})
 	o.warn(err, "a next runtime could not find this child")
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/instance"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 	"github.com/owncloud/ocis-runtime/supervisor/sockets"
 )
 
@@ -21,7 +22,8 @@ import (
 type service struct {
 	supervisor  *Supervisor
 	declaration plugins.Declaration
-	wanted      bool // in the run set
+	program     program.Program // what its children execute
+	wanted      bool            // in the run set
 	sockets     *sockets.Held
 	ready       chan struct{} // closed when one of its instances was ready for the first time
 	readyOnce   sync.Once
@@ -38,12 +40,16 @@ type service struct {
 	tokens    map[*instance.Instance]suture.ServiceToken
 }
 
-func newService(s *Supervisor, declaration plugins.Declaration, wanted bool) *service {
+func newService(s *Supervisor, declaration plugins.Declaration, wanted bool) (*service, error) {
+	executed, ok := s.options.Programs[declaration.Name]
+	if !ok {
+		return nil, fmt.Errorf("nothing is known that service %s executes", declaration.Name)
+	}
 	return &service{
-		supervisor: s, declaration: declaration, wanted: wanted,
+		supervisor: s, declaration: declaration, program: executed, wanted: wanted,
 		sockets: sockets.New(declaration.Name, declaration.Sockets), ready: make(chan struct{}), settled: make(chan struct{}), scaling: make(chan struct{}, 1),
 		tokens: map[*instance.Instance]suture.ServiceToken{},
-	}
+	}, nil
 }
 
 // all returns the present instances.

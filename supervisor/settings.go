@@ -153,9 +153,10 @@ func (s *Settings) runSet(known []string) (map[string]bool, error) {
 // replicas returns how many instances each service has.
 func (s *Settings) replicas(declarations map[string]plugins.Declaration) (map[string]int, error) {
 	replicas := make(map[string]int, len(declarations))
-	for name := range declarations {
-		replicas[name] = 1
+	for name, declaration := range declarations {
+		replicas[name] = max(declaration.Replicas, 1)
 	}
+	given := map[string]bool{}
 	for _, text := range s.Replicas {
 		name, number, err := ParseReplicas(text)
 		if err != nil {
@@ -168,10 +169,10 @@ func (s *Settings) replicas(declarations map[string]plugins.Declaration) (map[st
 		if err := CheckReplicas(name, declaration.Singleton, number); err != nil {
 			return nil, invalid("replicas", err)
 		}
-		if replicas[name] != 1 {
+		if given[name] {
 			return nil, invalid("replicas", fmt.Errorf("%s is there twice", name))
 		}
-		replicas[name] = number
+		replicas[name], given[name] = number, true
 	}
 	return replicas, nil
 }

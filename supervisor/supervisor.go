@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor/history"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
 	"github.com/owncloud/ocis-runtime/supervisor/process"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 	"github.com/owncloud/ocis-runtime/supervisor/runlock"
 	"github.com/owncloud/ocis-runtime/supervisor/runstate"
 )
@@ -35,7 +37,9 @@ type Options struct {
 	Paths        config.Paths
 	Settings     Settings
 	Declarations []plugins.Declaration
-	Executable   string // what children execute, absolute
+	// Programs are what the services' children execute, by the service's name.
+	Programs   map[string]program.Program
+	Executable string // the main binary, absolute, which builds the sandboxes
 	// Excerpt returns an ocis.yaml with only the named sections and keys, for a child that is
 	// isolated; see config.Source.Excerpt.
 	Excerpt   func(names []string) ([]byte, error)
@@ -68,6 +72,7 @@ type Supervisor struct {
 	history   *history.Log
 	memory    *budget // set by Serve before anything runs
 	sandboxes sandboxes
+	programs  *program.Store
 
 	slots    chan struct{} // of children that are being started
 	serving  chan struct{} // closed when commands are taken
@@ -106,14 +111,16 @@ func New(options Options) (*Supervisor, error) {
 		return nil, err
 	}
 	s := &Supervisor{
-		options: options, log: logrus.NewEntry(options.Log), graph: g,
+		options: options, log: logrus.NewEntry(options.Log), graph: g, programs: program.NewStore(filepath.Join(options.Paths.Run, "programs")),
 		services: make(map[string]*service, len(declarations)), history: history.New(),
 		slots:   make(chan struct{}, startsAtOnce),
 		serving: make(chan struct{}), ready: make(chan struct{}), settled: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1),
 	}
 	s.aborted, s.abort = context.WithCancel(context.Background())
 	for name, declaration := range declarations {
-		s.services[name] = newService(s, declaration, wanted[name])
+		if s.services[name], err = newService(s, declaration, wanted[name]); err != nil {
+			return nil, err
+		}
 	}
 	replicas, err := options.Settings.replicas(declarations)
 	if err != nil {
@@ -184,6 +191,7 @@ func (s *Supervisor) Serve(ctx context.Context, open func() (close func(), err e
 		return err
 	}
 	defer lock.Release()
+	defer func() { _ = s.programs.Clear() }() // the next runtime does it otherwise
 	defer s.memory.groups.Close()
 	var spares sync.WaitGroup
 	defer spares.Wait() // before the groups go
@@ -239,6 +247,9 @@ func (s *Supervisor) prepare() (*runlock.Lock, error) {
 		s.log.WithError(err).Warn("orphaned descendants of services are not reaped")
 	}
 	err = s.inherit()
+	if err == nil {
+		err = s.programs.Clear() // those of a dead runtime, which may be half made
+	}
 	if err == nil {
 		err = s.bindSockets()
 	}

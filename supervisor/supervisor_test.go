@@ -21,6 +21,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 )
 
 const patience = 8 * time.Second
@@ -98,7 +99,8 @@ func prepareRuntime(t *testing.T, base string, children map[string]testChild, se
 	paths := config.Paths{Base: base, Run: filepath.Join(base, "run")}
 	options := Options{
 		Paths: paths, Settings: settings, Executable: executable(t), Log: logrus.New(), Node: "here",
-		Environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0"), // or each child's exit takes a second under -race
+		Programs: map[string]program.Program{},
+		Environ:  append(os.Environ(), "GORACE=atexit_sleep_ms=0"), // or each child's exit takes a second under -race
 	}
 	options.Log.SetOutput(&testWriter{t: t})
 	for name, c := range children {
@@ -110,6 +112,7 @@ func prepareRuntime(t *testing.T, base string, children map[string]testChild, se
 			c.change(&d)
 		}
 		options.Declarations = append(options.Declarations, d)
+		options.Programs[name] = program.Builtin(options.Executable, name)
 		options.Environ = append(options.Environ, "BEHAVIOUR_"+name+"="+c.behaviour, "SICK_"+name+"="+filepath.Join(base, "sick-"+name), "ORDERS_"+name+"="+filepath.Join(base, "orders-"+name))
 	}
 	r := &runtime{t: t, paths: paths, nodes: &nodes{is: map[string]bool{}, not: map[string]bool{}}, ended: make(chan error, 1)}

@@ -77,7 +77,7 @@ func newApp() *cli.App {
 		CommandNotFound:      nil,
 		Commands: append([]*cli.Command{
 			serverCommand(), initCommand(), listCommand(), statusCommand(), runCommand(), killCommand(),
-			restartCommand(), scaleCommand(), crashCommand(), chaosCommand(), sandboxCommand(), logsCommand(), eventsCommand(),
+			restartCommand(), scaleCommand(), crashCommand(), chaosCommand(), sandboxCommand(), logsCommand(), eventsCommand(), pluginsCommand(),
 			treeCommand(), doctorCommand(), completionCommand(), versionCommand(),
 		}, serviceCommands()...),
 	}
@@ -164,9 +164,10 @@ func noArguments(c *cli.Context) error {
 	return nil
 }
 
-// completeServices completes the names of services.
+// completeServices completes the names of services, those from outside included.
 func completeServices(*cli.Context) {
 	for _, service := range family {
 		fmt.Fprintln(os.Stdout, service.name)
 	}
+	completePlugins(nil)
 }

@@ -49,6 +49,9 @@ func wouldStart() (doctor.Plan, error) {
 		return doctor.Plan{}, err
 	}
 	planned := doctor.Plan{Source: src, Services: p.supervisor.Wanted()}
+	for _, refusal := range p.refused {
+		planned.Refused = append(planned.Refused, refusal.Reason)
+	}
 	for _, declaration := range planned.Services {
 		for _, socket := range declaration.Sockets {
 			if socket.Network == "tcp" {

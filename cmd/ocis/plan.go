@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/owncloud/ocis-runtime/cmd/internal/plugindir"
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/plugins/logging"
@@ -15,6 +17,7 @@ import (
 	"github.com/owncloud/ocis-runtime/services/proxy"
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 )
 
 // plan is a start with everything checked that the settings decide. Nothing has happened yet.
@@ -22,7 +25,8 @@ type plan struct {
 	log        *logrus.Logger
 	node       string // the name of this machine
 	services   []plugins.Declaration
-	way        proxy.Settings // of clients
+	refused    []plugindir.Refusal // of the services from outside
+	way        proxy.Settings      // of clients
 	announcer  *registry.Announcer
 	recorder   *metrics.Recorder
 	supervisor *supervisor.Supervisor
@@ -33,11 +37,11 @@ type plan struct {
 // planStart reads all settings and checks them against each other. isolate, when there is
 // something in it, wins over the setting of that name.
 func planStart(src *config.Source, isolate []string) (*plan, error) {
-	declarations, err := declarations(src)
+	known, err := knownServices(src)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{services: declarations}
+	p := &plan{services: known.declarations, refused: known.outside.Refused}
 	if p.log, err = logging.New(src, os.Stderr); err != nil {
 		return nil, err
 	}
@@ -50,11 +54,9 @@ func planStart(src *config.Source, isolate []string) (*plan, error) {
 	p.announcer = registry.NewAnnouncer(p.node, src.Paths.Registry(), p.log.WithField("component", "registry"))
 	p.recorder = metrics.NewRecorder()
 	options := supervisor.Options{
-		Paths: src.Paths, Log: p.log, Environ: os.Environ(), Declarations: declarations, Node: p.node,
+		Paths: src.Paths, Log: p.log, Environ: os.Environ(), Declarations: known.declarations, Node: p.node,
 		Registrar: p.announcer, Recorder: p.recorder, Excerpt: src.Excerpt,
-	}
-	if options.Executable, err = os.Executable(); err != nil {
-		return nil, fmt.Errorf("find the program's own file: %w", err)
+		Executable: known.binary, Programs: known.programs,
 	}
 	if err := src.Fill(supervisor.Section, &options.Settings); err != nil {
 		return nil, err
@@ -63,7 +65,7 @@ func planStart(src *config.Source, isolate []string) (*plan, error) {
 	case len(isolate) > 0:
 		options.Settings.Isolate = isolate
 	case os.Getenv("OCIS_ISOLATE") == "": // within the file, what a service's own section says is more than a word for all
-		words, err := bySections(src, declarations)
+		words, err := bySections(src, known.declarations)
 		if err != nil {
 			return nil, err
 		}
@@ -94,18 +96,50 @@ func (p *plan) url() string {
 	return bound.URL()
 }
 
-// declarations builds every service, as a start would.
-func declarations(src *config.Source) ([]plugins.Declaration, error) {
-	if err := src.CheckSections(sections()...); err != nil {
+// known are all services that there are, of whatever kind: what they declare, and what they
+// execute.
+type known struct {
+	binary       string // the main one
+	declarations []plugins.Declaration
+	programs     map[string]program.Program
+	outside      *plugindir.Folder
+}
+
+// knownServices builds every service, as a start would.
+func knownServices(src *config.Source) (*known, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program's own file: %w", err)
+	}
+	k := &known{binary: binary, programs: map[string]program.Program{}}
+	if k.declarations, err = builtins(src); err != nil {
 		return nil, err
 	}
+	for _, d := range k.declarations {
+		k.programs[d.Name] = program.Builtin(binary, d.Name)
+	}
+	k.outside = plugindir.Read(src.Paths, k.declarations)
+	if err := src.CheckSections(slices.Concat(sections(), k.outside.Names())...); err != nil {
+		return nil, err
+	}
+	for _, p := range k.outside.Plugins {
+		k.declarations = append(k.declarations, p.Declaration)
+		k.programs[p.Declaration.Name] = p.Program
+	}
+	for n := range k.declarations {
+		if err := amendProfile(src, &k.declarations[n]); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// builtins are the declarations of the built-in services.
+func builtins(src *config.Source) ([]plugins.Declaration, error) {
 	list := make([]plugins.Declaration, 0, len(family))
 	for _, b := range family {
 		service, err := b.build(src)
 		if err != nil {
-			return nil, err
-		}
-		if err := amendProfile(src, &service.Declaration); err != nil {
 			return nil, err
 		}
 		list = append(list, service.Declaration)

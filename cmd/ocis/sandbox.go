@@ -174,17 +174,13 @@ func sandboxed(text string) (box.Program, error) {
 	if err != nil {
 		return box.Program{}, err
 	}
-	all, err := declarations(src)
+	all, err := knownServices(src)
 	if err != nil {
 		return box.Program{}, err
 	}
-	binary, err := os.Executable()
-	if err != nil {
-		return box.Program{}, fmt.Errorf("find the program's own file: %w", err)
-	}
-	d, err := supervisor.Isolated(all, text)
+	d, err := supervisor.Isolated(all.declarations, text)
 	if err != nil {
 		return box.Program{}, &usageError{err.Error()}
 	}
-	return box.Program{Service: d, Others: all, Source: src, Binary: binary}, nil
+	return box.Program{Service: d, Others: all.declarations, Source: src, Binary: all.binary}, nil
 }

@@ -67,6 +67,9 @@ func server(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, refusal := range p.refused {
+		p.log.WithField("service", refusal.Name).Errorf("%v; the others run", refusal.Reason)
+	}
 	greeted := false
 	err = supervise(src, p, func() {
 		greeted = true

@@ -275,7 +275,7 @@ func TestSocketPathsAlwaysFitTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if path := paths.Socket("a-service-with-a-name", "and-a-socket"); len(path) > maxSocketPath {
+	if path := paths.Socket("a-service-with-a-name", "and-a-socket"); len(path) > MaxSocketPath {
 		t.Errorf("%s has %d bytes", path, len(path))
 	}
 	if !strings.HasPrefix(paths.Data("users"), deep) {

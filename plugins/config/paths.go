@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// maxSocketPath is the longest path that bind(2) takes for a unix socket on every
+// MaxSocketPath is the longest path that bind(2) takes for a unix socket on every
 // platform we build for: sun_path has 108 bytes on Linux and 104 on macOS, with the NUL.
-const maxSocketPath = 103
+const MaxSocketPath = 103
 
 // longestSocketName is room for what Socket appends, and for the names that go-plugin
 // gives to control sockets.
@@ -98,7 +98,7 @@ func resolvePaths(getenv func(string) string) (Paths, error) {
 // with a short name that is the same for the same dir and user, whatever TMPDIR is. MakeDirs checks that
 // it is the user's own.
 func shortRunDir(dir string) string {
-	if len(dir)+1+longestSocketName <= maxSocketPath {
+	if len(dir)+1+longestSocketName <= MaxSocketPath {
 		return dir
 	}
 	sum := sha256.Sum256([]byte(dir))

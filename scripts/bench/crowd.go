@@ -18,6 +18,7 @@ import (
 	"github.com/owncloud/ocis-runtime/plugins"
 	"github.com/owncloud/ocis-runtime/plugins/config"
 	"github.com/owncloud/ocis-runtime/supervisor"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 )
 
 // crowdCommand is the argument with which bench executes itself as the runtime of a crowd.
@@ -87,7 +88,9 @@ func superviseCrowd(dir string, names []string) error {
 	log := logrus.New()
 	log.SetLevel(logrus.WarnLevel)
 	paths := config.Paths{Base: dir, Run: filepath.Join(dir, "run")}
-	options := supervisor.Options{Paths: paths, Executable: executable, Environ: os.Environ(), Log: log, Node: "bench"}
+	options := supervisor.Options{
+		Paths: paths, Executable: executable, Programs: map[string]program.Program{}, Environ: os.Environ(), Log: log, Node: "bench",
+	}
 	src, err := config.Open()
 	if err != nil {
 		return err
@@ -97,6 +100,7 @@ func superviseCrowd(dir string, names []string) error {
 	}
 	for _, name := range names {
 		options.Declarations = append(options.Declarations, declareTrivial(dir, name))
+		options.Programs[name] = program.Builtin(executable, name)
 	}
 	sup, err := supervisor.New(options)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -32,6 +31,7 @@ type Spec struct {
 	Incarnation string
 
 	Path    string   // executable
+	KnownAs string   // the file that people know it by; "": Path
 	Args    []string // argv, with the program's name first
 	Environ []string // of the child; the contract's variables are added
 
@@ -43,6 +43,7 @@ type Spec struct {
 
 	Sandbox *Sandbox // nil: the child is not isolated
 
+	DescribeOnly bool          // the child says who it is, and does not run
 	StartTimeout time.Duration // from exec to handshake
 	OrphanGrace  time.Duration // the child serves on for so long without a call; 0: plugins.DefaultOrphanGrace
 
@@ -51,7 +52,7 @@ type Spec struct {
 }
 
 func (s Spec) environ() []string {
-	launch := plugins.Launch{Instance: s.Instance, Incarnation: s.Incarnation, OrphanGrace: s.OrphanGrace, SocketNames: s.SocketNames}
+	launch := plugins.Launch{Instance: s.Instance, Incarnation: s.Incarnation, OrphanGrace: s.OrphanGrace, SocketNames: s.SocketNames, DescribeOnly: s.DescribeOnly}
 	return append(append([]string(nil), s.Environ...), launch.Environ()...)
 }
 
@@ -65,12 +66,13 @@ type Child struct {
 	connection *connection // nil: there is none; valid once handshake is closed
 	controlDir string      // made by go-plugin for this child's socket
 
-	greeted   chan struct{} // closed when the handshake line has come, or will not
-	dispensed chan struct{} // closed when remote is set: it can be called
-	handshake chan struct{} // closed when err is set; nil: it is who it should be
-	remote    *plugins.Remote
-	err       error
-	cleaned   sync.WaitGroup
+	greeted     chan struct{} // closed when the handshake line has come, or will not
+	dispensed   chan struct{} // closed when remote is set: it can be called
+	handshake   chan struct{} // closed when err is set; nil: it is who it should be
+	remote      *plugins.Remote
+	err         error
+	description plugins.Description // what it says of itself; valid once handshake is closed
+	cleaned     sync.WaitGroup
 }
 
 // contract is what go-plugin finds in a child.
@@ -83,7 +85,7 @@ func Start(spec Spec) (*Child, error) {
 	executed := make(chan *childRunner, 1)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugins.Handshake,
-		Plugins:          contract,
+		VersionedPlugins: versions(),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolNetRPC},
 		StartTimeout:     spec.StartTimeout,
 		SkipHostEnv:      true,
@@ -123,7 +125,7 @@ func (c *Child) shakeHands() error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("no handshake: %s", oneLine(err))
+		return c.spec.explain(err)
 	}
 	dispensed, err := protocol.Dispense(plugins.DispenseName)
 	if err != nil {
@@ -141,6 +143,7 @@ func (c *Child) shakeHands() error {
 	if err != nil {
 		return err
 	}
+	c.description = description
 	return c.identify(description)
 }
 
@@ -161,23 +164,6 @@ func (c *Child) connect() (plugin.ClientProtocol, error) {
 		return nil, err
 	}
 	return protocol, protocol.SyncStreams(io.Discard, io.Discard)
-}
-
-// oneLine joins the lines of go-plugin's error texts.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
-
-// identify checks that the process which answers is the one that was started, and means
-// by the calls what this program does.
-func (c *Child) identify(d plugins.Description) error {
-	if d.Protocol != plugins.ProtocolVersion {
-		return fmt.Errorf("it speaks version %d of the child contract, version %d is needed: build it with the package plugins of this runtime",
-			d.Protocol, plugins.ProtocolVersion)
-	}
-	if d.Service != c.spec.Service || d.Instance != c.spec.Instance || d.Incarnation != c.spec.Incarnation {
-		return fmt.Errorf("it says that it is %s (%s, incarnation %s), expected %s (%s, incarnation %s)",
-			d.Service, d.Instance, d.Incarnation, c.spec.Service, c.spec.Instance, c.spec.Incarnation)
-	}
-	return nil
 }
 
 // Identity returns what tells the child's process from others.
@@ -242,6 +228,17 @@ func (c *Child) askReady(ctx context.Context) readiness {
 		return readiness{nodes: nodes, err: err}
 	case <-ctx.Done():
 		return readiness{err: ctx.Err()}
+	}
+}
+
+// Describe blocks until the child has said who it is, and returns that. It returns an error
+// when the child cannot shake hands, is somebody else, or ctx is done.
+func (c *Child) Describe(ctx context.Context) (plugins.Description, error) {
+	select {
+	case <-c.handshake:
+		return c.description, c.err
+	case <-ctx.Done():
+		return plugins.Description{}, c.spec.explain(context.Cause(ctx))
 	}
 }
 

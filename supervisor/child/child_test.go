@@ -41,6 +41,12 @@ func behave(behaviour string) {
 	case "prints garbage":
 		fmt.Println("good morning")
 		select {}
+	case "prints pipes":
+		fmt.Println("a|b|c|d|e")
+		select {}
+	case "closes stdout":
+		os.Stdout.Close()
+		select {}
 	case "says nothing":
 		select {}
 	case "names a TCP port":
@@ -64,6 +70,11 @@ func behave(behaviour string) {
 		plugin.Serve(&plugin.ServeConfig{
 			HandshakeConfig: plugins.Handshake, Plugins: plugin.PluginSet{plugins.DispenseName: foreign{}},
 			Logger: hclog.NewNullLogger(),
+		})
+		return
+	case "has an older kit":
+		plugin.Serve(&plugin.ServeConfig{
+			HandshakeConfig: plugins.Handshake, Plugins: plugin.PluginSet{plugins.DispenseName: older{}}, Logger: hclog.NewNullLogger(),
 		})
 		return
 	case "has another handshake":
@@ -107,6 +118,25 @@ func (foreignContract) Describe(_ plugins.Empty, reply *plugins.Description) err
 	return nil
 }
 
+// older is a child that was built before Describe told the declaration.
+type older struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (older) Server(*plugin.MuxBroker) (any, error) { return olderContract{}, nil }
+
+type olderContract struct{}
+
+// OlderDescription is exported for net/rpc.
+type OlderDescription struct {
+	Protocol                                int
+	Service, Version, Instance, Incarnation string
+	Pid                                     int
+}
+
+func (olderContract) Describe(_ plugins.Empty, reply *OlderDescription) error {
+	*reply = OlderDescription{Protocol: plugins.OldestProtocol, Service: "a", Version: "0.9", Instance: "a-1", Incarnation: "x", Pid: os.Getpid()}
+	return nil
+}
+
 type started struct {
 	*Child
 	t   *testing.T
@@ -131,7 +161,7 @@ func start(t *testing.T, behaviour string, change ...func(*Spec)) started {
 	defer log.Close()
 	spec := Spec{
 		Service: "a", Instance: "a-1", Incarnation: "x",
-		Path: path, Args: []string{"child", behaviour}, Environ: []string{"GORACE=atexit_sleep_ms=0"},
+		Path: path, KnownAs: "/x/a", Args: []string{"child", behaviour}, Environ: []string{"GORACE=atexit_sleep_ms=0"},
 		Log: log, ControlDir: dir, StartTimeout: patience,
 	}
 	for _, change := range change {
@@ -237,16 +267,18 @@ func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
 		change func(*Spec)
 		want   string
 	}{
-		"prints garbage": {func(*Spec) {}, "no handshake"},
-		"says nothing":   {shortly, "timeout"},
+		"prints garbage": {func(*Spec) {}, `no handshake: /x/a: its first line on stdout is "good morning": print nothing there before plugins.Serve, logs belong on stderr`},
+		"prints pipes":   {func(*Spec) {}, "no handshake: /x/a: its first line on stdout is no handshake of go-plugin: print nothing"},
+		"says nothing":   {shortly, "no handshake: /x/a: nothing on stdout within 200ms: its main must call plugins.Serve at once"},
+		"closes stdout":  {func(*Spec) {}, "no handshake: /x/a: it closed stdout without a word: its main must call plugins.Serve"},
 		"exits":          {func(*Spec) {}, ""},
-		"drains":         {func(s *Spec) { s.Service = "b" }, "it says that it is a"},
+		"drains":         {func(s *Spec) { s.Service = "b" }, "/x/a says that it is a, expected b: its Name and that of the file must be the same"},
 
 		"names a TCP port":       {func(*Spec) {}, `tcp "somebody.invalid:80", expected one in`},
 		"names a strange socket": {func(*Spec) {}, `unix "/run/somebody.sock", expected one in`},
 
-		"has another contract":  {func(*Spec) {}, fmt.Sprintf("version %d is needed", plugins.ProtocolVersion)},
-		"has another handshake": {func(*Spec) {}, fmt.Sprintf("[%d]", plugins.ProtocolVersion)},
+		"has another contract":  {func(*Spec) {}, fmt.Sprintf("it speaks version %d of the child contract, version %d is needed: build it", plugins.ProtocolVersion+1, plugins.ProtocolVersion)},
+		"has another handshake": {func(*Spec) {}, fmt.Sprintf("no handshake: /x/a: it speaks version %d of the child contract, version %d is needed: build it", plugins.ProtocolVersion+1, plugins.ProtocolVersion)},
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			_, err := start(t, behaviour, test.change).awaitReady()
@@ -254,6 +286,32 @@ func TestAChildThatBreaksTheContractIsDescribed(t *testing.T) {
 				t.Errorf("got %q", err)
 			}
 		})
+	}
+}
+
+func TestAChildOfAnOlderKitIsUnderstood(t *testing.T) {
+	c := start(t, "has an older kit")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if d, err := c.Describe(ctx); err != nil || d.Version != "0.9" || d.Declaration.Name != "" {
+		t.Errorf("%+v %v", d, err)
+	}
+}
+
+func TestAChildThatIsOnlyDescribedDoesNotRun(t *testing.T) {
+	c := start(t, "drains", func(s *Spec) { s.DescribeOnly = true })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	d, err := c.Describe(ctx)
+	if err != nil || d.Service != "a" || d.Declaration.Name != "a" || d.Declaration.StopGrace != patience {
+		t.Errorf("%+v %v", d, err)
+	}
+	c.Stop(t.Context(), patience)
+	if got := c.end(); got != (process.Exit{Code: plugins.ExitDrained}) {
+		t.Errorf("it %s", got)
+	}
+	if log, err := os.ReadFile(c.log); err != nil || strings.Contains(string(log), "on stdout") {
+		t.Errorf("it ran: %q %v", log, err)
 	}
 }
 

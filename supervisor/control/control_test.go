@@ -17,6 +17,7 @@ import (
 	"github.com/owncloud/ocis-runtime/supervisor"
 	"github.com/owncloud/ocis-runtime/supervisor/client"
 	"github.com/owncloud/ocis-runtime/supervisor/metrics"
+	"github.com/owncloud/ocis-runtime/supervisor/program"
 )
 
 const patience = 10 * time.Second
@@ -57,10 +58,14 @@ func start(t testing.TB, executable string, services ...plugins.Declaration) *si
 	log := logrus.New()
 	log.SetOutput(t.Output())
 	paths := config.Paths{Base: base, Run: filepath.Join(base, "run")}
+	programs := map[string]program.Program{}
+	for _, service := range services {
+		programs[service.Name] = program.Builtin(executable, service.Name)
+	}
 	sup, err := supervisor.New(supervisor.Options{
 		Paths: paths, Executable: executable, Log: log, Node: "here",
 		Environ:      append(os.Environ(), "GORACE=atexit_sleep_ms=0"), // or each child's exit takes a second under -race
-		Declarations: services,
+		Declarations: services, Programs: programs,
 		Settings: supervisor.Settings{
 			HealthInterval: time.Second, HealthTimeout: patience, BackoffFirst: time.Hour, BackoffCap: time.Hour,
 			BackoffStable: time.Hour, StopBound: patience, LogBytes: 1 << 20, LogFiles: 1,

@@ -27,22 +27,39 @@ func New(needs map[string][]string) (*Graph, error) {
 		g.needs[name] = unique(needs[name])
 		for _, need := range g.needs[name] {
 			if _, known := needs[need]; !known {
-				return nil, unknown(name, need, names)
+				return nil, &UnknownError{Service: name, Need: need, Known: names}
 			}
 			g.neededBy[need] = append(g.neededBy[need], name)
 		}
 	}
 	if cycle := g.cycle(names); cycle != nil {
-		return nil, fmt.Errorf("services need each other in a circle: %s", strings.Join(cycle, " needs "))
+		return nil, &CycleError{Path: cycle}
 	}
 	return g, nil
 }
 
-func unknown(name, need string, names []string) error {
-	if nearest, ok := config.Nearest(need, names); ok {
-		return fmt.Errorf("service %s needs %q, which is unknown: did you mean %q?", name, need, nearest)
+// UnknownError is returned for a need that no service is.
+type UnknownError struct {
+	Service, Need string
+	Known         []string // sorted
+}
+
+// Error implements error.
+func (e *UnknownError) Error() string {
+	if nearest, ok := config.Nearest(e.Need, e.Known); ok {
+		return fmt.Sprintf("service %s needs %q, which is unknown: did you mean %q?", e.Service, e.Need, nearest)
 	}
-	return fmt.Errorf("service %s needs %q, which is unknown: known are %s", name, need, strings.Join(names, ", "))
+	return fmt.Sprintf("service %s needs %q, which is unknown: known are %s", e.Service, e.Need, strings.Join(e.Known, ", "))
+}
+
+// CycleError is returned for services that wait for each other.
+type CycleError struct {
+	Path []string // ends with the service that it begins with
+}
+
+// Error implements error.
+func (e *CycleError) Error() string {
+	return "services need each other in a circle: " + strings.Join(e.Path, " needs ")
 }
 
 // Names returns all services, sorted.

@@ -54,7 +54,7 @@ func Start(p Program) (*Running, error) {
 	if err := paths.MakeDirs(); err != nil {
 		return nil, err
 	}
-	sandboxed, err := supervisor.NewSandbox(p.Service, paths, p.Binary, p.Source.Excerpt)
+	sandboxed, err := supervisor.NewSandbox(p.Service, paths, p.Binary, p.Binary, p.Source.Excerpt)
 	if err != nil {
 		return nil, err
 	}

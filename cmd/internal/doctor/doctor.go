@@ -42,6 +42,7 @@ type Plan struct {
 	Source    *config.Source        // of the settings; nil: they cannot be read
 	Services  []plugins.Declaration // that would run
 	Addresses []Address             // that would be bound
+	Refused   []error               // why services from outside would not run
 }
 
 // Address is a TCP address that a start would bind.
@@ -62,6 +63,9 @@ func Examine(plan func() (Plan, error)) []Finding {
 	findings = append(findings, held, space(paths.Base))
 	planned, err := plan()
 	findings = append(findings, settings(paths, err))
+	for _, reason := range planned.Refused {
+		findings = append(findings, Finding{"plugins", Warn, reason.Error(), "the others run; `ocis plugins verify` looks again"})
+	}
 	// A runtime that runs holds its ports itself.
 	if held.Verdict == OK {
 		for _, a := range planned.Addresses {
