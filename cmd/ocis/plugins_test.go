@@ -398,3 +398,34 @@ func TestVariablesOfAManifestAreForThatServiceAlone(t *testing.T) {
 		t.Error("another service has its variables")
 	}
 }
+
+func TestAServiceNeedNotBeWrittenInGo(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("there is no python3")
+	}
+	site, dir := ocistest.NewSite(t), t.TempDir()
+	content, err := os.ReadFile("testdata/greeter.py")
+	if err == nil {
+		err = errors.Join(os.WriteFile(filepath.Join(dir, "greeter"), content, 0o700),
+			os.WriteFile(filepath.Join(dir, "greeter.yaml"), []byte("sockets: [{protocol: http}]\nenvironment: {GREETER_GREETING: servus}\n"), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := site.Ocis("plugins", "install", filepath.Join(dir, "greeter")); code != 0 || !strings.HasPrefix(out, "installed greeter") {
+		t.Fatalf("%d %s%s", code, out, errs)
+	}
+	server := site.Start()
+	if said := greeting(t, site); !strings.HasPrefix(said, "servus from process ") {
+		t.Errorf("it says %s", said)
+	}
+	server.KillHard("greeter")
+	for _, line := range []string{"restart greeter", "kill greeter", "run greeter"} {
+		if _, errs, code := site.Ocis(strings.Fields(line)...); code != 0 {
+			t.Errorf("ocis %s: %d %s", line, code, errs)
+		}
+	}
+	if said := greeting(t, site); !strings.HasPrefix(said, "servus from process ") {
+		t.Errorf("it says %s", said)
+	}
+}
