@@ -65,11 +65,7 @@ func planStart(src *config.Source, isolate []string) (*plan, error) {
 	case len(isolate) > 0:
 		options.Settings.Isolate = isolate
 	case os.Getenv("OCIS_ISOLATE") == "": // within the file, what a service's own section says is more than a word for all
-		words, err := bySections(src, known.declarations)
-		if err != nil {
-			return nil, err
-		}
-		options.Settings.Isolate = append(words, options.Settings.Isolate...)
+		options.Settings.Isolate = append(known.isolate, options.Settings.Isolate...)
 	}
 	p.metricsAddr = options.Settings.MetricsAddr
 	p.supervisor, err = supervisor.New(options)
@@ -103,6 +99,7 @@ type known struct {
 	declarations []plugins.Declaration
 	programs     map[string]program.Program
 	outside      *plugindir.Folder
+	isolate      []string // what the services' sections say about isolation, as the setting would
 }
 
 // knownServices builds every service, as a start would.
@@ -127,8 +124,12 @@ func knownServices(src *config.Source) (*known, error) {
 		k.programs[p.Declaration.Name] = p.Program
 	}
 	for n := range k.declarations {
-		if err := amendProfile(src, &k.declarations[n]); err != nil {
+		word, err := amendProfile(src, &k.declarations[n])
+		if err != nil {
 			return nil, err
+		}
+		if word != "" {
+			k.isolate = append(k.isolate, word)
 		}
 	}
 	return k, nil
@@ -147,43 +148,19 @@ func builtins(src *config.Source) ([]plugins.Declaration, error) {
 	return list, nil
 }
 
-// bySections returns what the sections of services say about isolation, as the setting would.
-func bySections(src *config.Source, declarations []plugins.Declaration) ([]string, error) {
-	var words []string
-	for _, d := range declarations {
-		var settings config.Isolation
-		if err := src.FillKnown(d.Name, &settings); err != nil {
-			return nil, err
-		}
-		if settings.Isolate != "" {
-			words = append(words, d.Name+":"+string(isolationOf(settings.Isolate)))
-		}
-	}
-	return words, nil
-}
-
-// isolationOf says what the word in a section means.
-func isolationOf(word config.Isolate) plugins.Isolation {
-	switch word {
-	case "true":
-		return plugins.IsolationStrict
-	case "false":
-		return plugins.IsolationOff
-	}
-	return plugins.IsolationBestEffort
-}
-
-// amendProfile adds what the section of a service says about its isolation.
-func amendProfile(src *config.Source, d *plugins.Declaration) error {
+// amendProfile adds what the section of a service says about its isolation. word is the
+// same as the setting would say it; empty: the section does not say whether it is isolated.
+func amendProfile(src *config.Source, d *plugins.Declaration) (word string, err error) {
 	var settings config.Isolation
 	if err := src.FillKnown(d.Name, &settings); err != nil {
-		return err
+		return "", err
 	}
 	if settings.Isolate != "" {
-		d.Profile.Isolate = isolationOf(settings.Isolate)
+		d.Profile.Isolate = plugins.Isolation(settings.Isolate)
+		word = d.Name + ":" + string(settings.Isolate)
 	}
 	d.Profile.Read = append(d.Profile.Read, settings.Read...)
 	d.Profile.Write = append(d.Profile.Write, settings.Write...)
 	d.Profile.Network = d.Profile.Network || settings.Network
-	return nil
+	return word, nil
 }

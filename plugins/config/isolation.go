@@ -21,15 +21,17 @@ type Isolation struct {
 	Network bool     `yaml:"isolate_network" allowed:"true or false" desc:"let the service reach the network from its sandbox"`
 }
 
-// Isolate is "", "true", "false" or "best-effort".
+// Isolate is how a service is isolated: "strict", "off" or "best-effort"; "" when its section
+// does not say.
 type Isolate string
 
-// UnmarshalText takes the values that there are.
+// UnmarshalText takes the words of ocis.yaml.
 func (i *Isolate) UnmarshalText(text []byte) error {
-	if !slices.Contains([]string{"true", "false", "best-effort"}, string(text)) {
+	meant, ok := map[string]Isolate{"true": "strict", "false": "off", "best-effort": "best-effort"}[string(text)]
+	if !ok {
 		return errors.New("it is none of what is allowed")
 	}
-	*i = Isolate(text)
+	*i = meant
 	return nil
 }
 

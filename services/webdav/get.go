@@ -80,9 +80,7 @@ func head(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
-		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
-	})
+	entry, err := r.stat(conditions)
 	if err != nil {
 		return err
 	}
@@ -92,6 +90,13 @@ func head(w http.ResponseWriter, r *request) error {
 	// Of the content only the length is asked for.
 	serve(w, r, entry, io.NewSectionReader(nil, 0, int64(entry.Size)))
 	return nil
+}
+
+// stat describes what the request is about.
+func (r *request) stat(conditions *storageapi.Conditions) (*storageapi.Entry, error) {
+	return read(r, func(ctx context.Context) (*storageapi.Entry, error) {
+		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
+	})
 }
 
 // serve answers with content, or the part or the 304 that the request asks for.

@@ -56,9 +56,7 @@ func preview(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	entry, err := read(r, func(ctx context.Context) (*storageapi.Entry, error) {
-		return r.handler.storage.Stat(ctx, &storageapi.StatRequest{Path: r.path, Conditions: conditions})
-	})
+	entry, err := r.stat(conditions)
 	if err != nil {
 		return err
 	}
