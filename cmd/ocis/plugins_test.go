@@ -16,7 +16,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/owncloud/ocis-runtime/cmd/internal/skeleton"
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
@@ -130,26 +129,12 @@ func greeting(t *testing.T, s *ocistest.Site) string {
 	return string(text)
 }
 
-// instanceOf returns the only one of a service.
-func instanceOf(t *testing.T, s *ocistest.Site, service string) client.Instance {
-	t.Helper()
-	status, err := s.Runtime().Status(t.Context(), service)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return status.Instances[0]
-}
-
 // awaitMessage waits until an instance says something.
-func awaitMessage(t *testing.T, s *ocistest.Site, service, want string) {
+func awaitMessage(t *testing.T, server *ocistest.Server, service, want string) {
 	t.Helper()
-	said := ""
-	for deadline := time.Now().Add(ocistest.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if said = instanceOf(t, s, service).Message; strings.Contains(said, want) {
-			return
-		}
-	}
-	t.Errorf("%s says %q, want %s", service, said, want)
+	server.Await(service+" says "+want, func(list map[string]client.Instance) bool {
+		return strings.Contains(list[service].Message, want)
+	})
 }
 
 func TestAThirdPartysModuleIsAServiceLikeAnother(t *testing.T) {
@@ -165,7 +150,7 @@ func TestAThirdPartysModuleIsAServiceLikeAnother(t *testing.T) {
 			if said := greeting(t, site); !strings.HasPrefix(said, "good morning from process ") {
 				t.Errorf("it does not read its section: %s", said)
 			}
-			first := instanceOf(t, site, "greeter")
+			first := server.List()["greeter"]
 			if first.Isolated != (isolate == "greeter") {
 				t.Errorf("isolated: %v", first.Isolated)
 			}
@@ -211,7 +196,7 @@ func TestAChangedProgramIsNotStartedAndTheOldOneStays(t *testing.T) {
 			path := executable(t, pluginsDir(site), "greeter")
 			list(t, site, "greeter", "sockets: [{protocol: http}]\n"+more)
 			server := site.Start()
-			before := instanceOf(t, site, "greeter")
+			before := server.List()["greeter"]
 			good, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -223,7 +208,7 @@ func TestAChangedProgramIsNotStartedAndTheOldOneStays(t *testing.T) {
 			if line := regexp.MustCompile(`^ocis: greeter was not restarted: ` + changed + "\n$"); code != 1 || !line.MatchString(errs) {
 				t.Errorf("%d %s", code, errs)
 			}
-			if now := instanceOf(t, site, "greeter"); now.Pid != before.Pid || now.Status != client.StatusReady {
+			if now := server.List()["greeter"]; now.Pid != before.Pid || now.Status != client.StatusReady {
 				t.Errorf("it did not stay: %+v", now)
 			}
 			if out, _, code := site.Ocis("plugins", "verify"); code != 1 || !strings.Contains(out, "has changed") {
@@ -232,7 +217,7 @@ func TestAChangedProgramIsNotStartedAndTheOldOneStays(t *testing.T) {
 			if err := syscall.Kill(before.Pid, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			awaitMessage(t, site, "greeter", "cannot be started: "+path+" has changed")
+			awaitMessage(t, server, "greeter", "cannot be started: "+path+" has changed")
 			change(t, path, good)
 			if _, errs, code := site.Ocis("run", "greeter"); code != 0 {
 				t.Errorf("with the listed one: %s", errs)
@@ -281,7 +266,7 @@ func TestBadPluginsAreNamedAndTheRestRuns(t *testing.T) {
 		"mute":    "no handshake: " + dir + "/mute: it closed stdout without a word: its main must call plugins.Serve",
 		"locked":  "cannot be started: " + dir + "/locked is not executable (mode 0600): chmod 700 " + dir + "/locked",
 	} {
-		awaitMessage(t, site, service, want)
+		awaitMessage(t, server, service, want)
 	}
 	for _, want := range []string{
 		dir + "/unlisted is not listed, there is no unlisted.yaml: `ocis plugins install " + dir + "/unlisted` makes it",
@@ -292,19 +277,8 @@ func TestBadPluginsAreNamedAndTheRestRuns(t *testing.T) {
 		}
 	}
 	for _, b := range family {
-		awaitStatus(t, site, b.name, client.StatusReady)
+		server.AwaitStatus(b.name, client.StatusReady)
 	}
-}
-
-func awaitStatus(t *testing.T, s *ocistest.Site, service string, want client.Status) {
-	t.Helper()
-	var got client.Status
-	for deadline := time.Now().Add(ocistest.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if got = instanceOf(t, s, service).Status; got == want {
-			return
-		}
-	}
-	t.Errorf("%s is %s, want %s", service, got, want)
 }
 
 func TestInstallingRefusesWithOneLine(t *testing.T) {
@@ -389,11 +363,11 @@ func TestVariablesOfAManifestAreForThatServiceAlone(t *testing.T) {
 	}
 	executable(t, pluginsDir(site), "greeter")
 	list(t, site, "greeter", "sockets: [{}]\nprofile: {isolate: best-effort}\nenvironment:\n  GREETER_GREETING: {file: "+secret+"}\n")
-	site.Start()
+	server := site.Start()
 	if said := greeting(t, site); !strings.HasPrefix(said, "good night from process ") {
 		t.Errorf("it says %s", said)
 	}
-	environ, err := os.ReadFile("/proc/" + strconv.Itoa(instanceOf(t, site, "web").Pid) + "/environ")
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(server.List()["web"].Pid) + "/environ")
 	if err == nil && strings.Contains(string(environ), "good night") {
 		t.Error("another service has its variables")
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/owncloud/ocis-runtime/cmd/ocistest"
 	"github.com/owncloud/ocis-runtime/plugins"
@@ -209,14 +208,10 @@ func TestTheAttemptsEndWhenTheyAreInterrupted(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(ocistest.Patience); ; time.Sleep(time.Millisecond) { // until it takes signals
-		if made, _ := filepath.Glob(site.RunDir() + "/t*"); len(made) > 0 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("it does not begin")
-		}
-	}
+	site.AwaitInRunDir("the attempts begin", func() bool { // and signals are taken
+		made, _ := filepath.Glob(site.RunDir() + "/t*")
+		return len(made) > 0
+	})
 	_ = command.Process.Signal(syscall.SIGINT)
 	if err := command.Wait(); command.ProcessState.ExitCode() != exitFailure || !strings.Contains(errs.String(), "the attempts were cut short: their process killed by SIGKILL") {
 		t.Errorf("%v: %s", err, errs.String())

@@ -281,8 +281,24 @@ func (s *Server) AwaitLock() {
 	})
 }
 
-// awaitInRunDir looks at a condition whenever something happens in the run directory.
+// awaitInRunDir is AwaitInRunDir for as long as the server runs.
 func (s *Server) awaitInRunDir(what string, condition func() bool) {
+	s.t.Helper()
+	if problem := s.watchRunDir(s.ended, condition); problem != "" {
+		s.t.Fatalf("never: %s: %s\n%s", what, problem, s.Output())
+	}
+}
+
+// AwaitInRunDir looks at a condition whenever something happens in the run directory.
+func (s *Site) AwaitInRunDir(what string, condition func() bool) {
+	s.t.Helper()
+	if problem := s.watchRunDir(nil, condition); problem != "" {
+		s.t.Fatalf("never: %s: %s", what, problem)
+	}
+}
+
+// watchRunDir returns when a condition holds, or why it did not come to that.
+func (s *Site) watchRunDir(ended <-chan struct{}, condition func() bool) (problem string) {
 	s.t.Helper()
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -293,16 +309,14 @@ func (s *Server) awaitInRunDir(what string, condition func() bool) {
 		s.t.Fatal(err)
 	}
 	timeout := time.After(Patience)
-	for {
-		if condition() {
-			return
-		}
+	for !condition() {
 		select {
 		case <-watcher.Events:
-		case <-s.ended:
-			s.t.Fatalf("the server ended:\n%s", s.Output())
+		case <-ended:
+			return "the server ended"
 		case <-timeout:
-			s.t.Fatalf("never: %s:\n%s", what, s.Output())
+			return "it takes too long"
 		}
 	}
+	return ""
 }
